@@ -1,0 +1,5 @@
+"""Models; importing this registers them."""
+
+from .backbones import FasterViT
+
+__all__ = ["FasterViT"]

@@ -1,0 +1,231 @@
+"""FasterViT as a backbone for dense prediction (arXiv 2306.06189)."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import torch
+from mmengine.model import BaseModule
+from timm.layers import LayerNorm2d, trunc_normal_
+from torch import Tensor, nn
+
+from ...registry import register_model
+from ..layers import AttentionStage
+from ..layers.conv import ConvStage, Downsample, Stem, build_norm, check_norm_cfg
+from .archs import ATTENTION_STAGES, CONV_STAGES, NUM_STAGES, Arch, resolve_arch
+
+STRIDES = (4, 8, 16, 32)
+OUT_NORMS = ("LN", "BN", None)
+
+
+@register_model
+class FasterViT(BaseModule):
+    """FasterViT that returns the feature maps of its stages, for images of any size.
+
+    Two convolutional stages, then two of windowed attention, the first of which joins its windows
+    by carrier tokens. At 224x224 the raw maps equal those of the classification network; at other
+    sizes windows and carriers cover the map as far as it reaches, and padding is masked.
+
+    Attributes:
+        out_channels: Channels of the returned maps.
+        out_strides: Image pixels a map's pixel stands for, of the returned maps.
+
+    Args:
+        arch: Name of a published architecture, or a dict of the fields of
+            :class:`~mmfastervit.models.backbones.archs.Arch`.
+        in_channels: Channels of the image.
+        out_indices: Stages whose maps are returned, increasing, of 0 to 3; negative ones count
+            from the last. Stages beyond the last of them are not built.
+        drop_path_rate: Stochastic depth of the last block in training; None takes the
+            architecture's.
+        frozen_stages: Parts that are never trained: -1 none, 0 the stem, k the stem and the first
+            k stages with the downsampling after each.
+        norm_cfg: Batch normalisation of stem and convolutional stages, type 'BN' or 'SyncBN'.
+        norm_eval: Keep the statistics of batch normalisation fixed in training.
+        out_norm: Normalisation each returned map gets for itself: 'LN', 'BN', or None for raw maps.
+        with_cp: Recompute each block in the backward pass, which saves memory and costs time.
+        carrier_position: 'interpolate' normalises the carriers' positions by each grid's own side,
+            'extrapolate' by that of the grid seen in pretraining.
+        init_cfg: Initialisation as in mmengine, such as
+            ``dict(type='Pretrained', checkpoint=FILE_OR_URL)``.
+
+    Raises:
+        ValueError: A value outside what is named above.
+        TypeError: An argument of a wrong kind.
+    """
+
+    def __init__(
+        self,
+        arch: str | Mapping,
+        in_channels: int = 3,
+        out_indices: Sequence[int] = (0, 1, 2, 3),
+        drop_path_rate: float | None = None,
+        frozen_stages: int = -1,
+        norm_cfg: dict = dict(type="BN"),  # noqa: B006
+        norm_eval: bool = False,
+        out_norm: str | None = "LN",
+        with_cp: bool = False,
+        carrier_position: str = "interpolate",
+        init_cfg: dict | list[dict] | None = None,
+    ):
+        super().__init__(init_cfg)
+        self.arch = resolve_arch(arch)
+        self.in_channels = in_channels
+        self.out_indices = resolve_out_indices(out_indices)
+        num_stages = self.out_indices[-1] + 1
+        self.frozen_stages = check_frozen_stages(frozen_stages, num_stages)
+        self.norm_eval = norm_eval
+        check_norm_cfg(norm_cfg)
+        if out_norm not in OUT_NORMS:
+            raise ValueError(f"out_norm must be one of {OUT_NORMS}, not {out_norm!r}")
+
+        channels = self.arch.channels
+        self.out_channels = tuple(channels[i] for i in self.out_indices)
+        self.out_strides = tuple(STRIDES[i] for i in self.out_indices)
+        drop_path = drop_path_schedule(self.arch, drop_path_rate)
+
+        self.stem = Stem(in_channels, self.arch.in_dim, self.arch.dim, norm_cfg)
+        self.stages = nn.ModuleList(
+            ConvStage(channels[i], drop_path[i], norm_cfg, with_cp)
+            if i in CONV_STAGES
+            else attention_stage(self.arch, i, drop_path[i], carrier_position, with_cp)
+            for i in range(num_stages)
+        )
+        self.downsamples = nn.ModuleList(Downsample(channels[i]) for i in range(num_stages - 1))
+        self.out_norms = nn.ModuleDict(
+            {str(i): output_norm(out_norm, channels[i], norm_cfg) for i in self.out_indices}
+        )
+        self.apply(initialize)
+        self._freeze()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Compute the feature maps of the stages in ``out_indices``.
+
+        Args:
+            x: Images (B, in_channels, H, W), H and W of at least 1.
+
+        Returns:
+            One map a requested stage, (B, out_channels[i], ceil(H / s), ceil(W / s)) with
+            s = out_strides[i].
+
+        Raises:
+            ValueError: The tensor is empty or not of that shape.
+        """
+        self._check_input(x)
+        x = self.stem(x)
+        outputs = []
+        for i, stage in enumerate(self.stages):
+            x = stage(x)
+            if i in self.out_indices:
+                outputs.append(self.out_norms[str(i)](x).contiguous())
+            if i < len(self.downsamples):
+                x = self.downsamples[i](x)
+        return tuple(outputs)
+
+    def train(self, mode: bool = True) -> "FasterViT":
+        """Set the training mode, leaving frozen parts, and with ``norm_eval`` all BN, in eval."""
+        super().train(mode)
+        self._freeze()
+        if mode and self.norm_eval:
+            for module in self.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
+    def _freeze(self) -> None:
+        if self.frozen_stages < 0:
+            return
+        first = slice(self.frozen_stages)
+        for part in (self.stem, *self.stages[first], *self.downsamples[first]):
+            part.eval().requires_grad_(False)
+
+    def _check_input(self, x: Tensor) -> None:
+        expected = f"images of shape (B, {self.in_channels}, H, W) with B, H, W >= 1"
+        if not isinstance(x, torch.Tensor):
+            raise TypeError(f"FasterViT takes {expected}, not a {type(x).__name__}")
+        if x.ndim != 4 or x.shape[1] != self.in_channels or 0 in x.shape:
+            raise ValueError(f"FasterViT takes {expected}, not a tensor of shape {tuple(x.shape)}")
+
+
+def resolve_out_indices(out_indices: Sequence[int]) -> tuple[int, ...]:
+    """Turn stage numbers, negative ones counting from the last, into increasing ones of 0 to 3.
+
+    Raises:
+        TypeError: Not a sequence of integers.
+        ValueError: None given, one out of range, or not increasing.
+    """
+    if isinstance(out_indices, str) or not isinstance(out_indices, Sequence):
+        raise TypeError(f"out_indices must be a sequence such as (0, 1, 2, 3), not {out_indices!r}")
+    if not all(isinstance(i, int) for i in out_indices):
+        raise TypeError(f"out_indices must be integers, not {out_indices!r}")
+    resolved = tuple(i + NUM_STAGES if i < 0 else i for i in out_indices)
+    increasing = all(a < b for a, b in pairwise(resolved))
+    if not resolved or not increasing or resolved[0] < 0 or resolved[-1] >= NUM_STAGES:
+        raise ValueError(
+            f"out_indices={tuple(out_indices)} must name stages in increasing order, each from "
+            f"{-NUM_STAGES} to {NUM_STAGES - 1}"
+        )
+    return resolved
+
+
+def check_frozen_stages(frozen_stages: int, num_stages: int) -> int:
+    """Return ``frozen_stages`` if it lies in -1 ... ``num_stages``; raise ValueError otherwise."""
+    if not isinstance(frozen_stages, int) or not -1 <= frozen_stages <= num_stages:
+        raise ValueError(
+            f"frozen_stages={frozen_stages!r} must be an integer from -1 (nothing frozen) to "
+            f"{num_stages} (the stem and all {num_stages} stages built)"
+        )
+    return frozen_stages
+
+
+def drop_path_schedule(arch: Arch, rate: float | None) -> list[list[float]]:
+    """Stochastic depth of every block, one list a stage: from 0 to ``rate`` over the whole network.
+
+    Raises:
+        ValueError: ``rate`` is not in [0, 1).
+    """
+    rate = arch.drop_path_rate if rate is None else rate
+    if not 0 <= rate < 1:
+        raise ValueError(f"drop_path_rate={rate} must lie in [0, 1)")
+    rates = torch.linspace(0, rate, sum(arch.depths)).split(list(arch.depths))
+    return [stage.tolist() for stage in rates]
+
+
+def attention_stage(
+    arch: Arch, index: int, drop_path: list[float], carrier_position: str, with_cp: bool
+) -> AttentionStage:
+    """Build stage ``index``, 2 (with the architecture's carriers) or 3 (without)."""
+    first = index == ATTENTION_STAGES[0]
+    return AttentionStage(
+        arch.channels[index],
+        arch.depths[index],
+        arch.num_heads[index],
+        arch.windows[ATTENTION_STAGES.index(index)],
+        carrier_size=arch.carrier_size if first else 0,
+        mlp_ratio=arch.mlp_ratio,
+        drop_path=drop_path,
+        layer_scale=arch.layer_scale,
+        propagate=arch.propagate and first,
+        carrier_position=carrier_position,
+        with_cp=with_cp,
+    )
+
+
+def output_norm(kind: str | None, channels: int, norm_cfg: dict) -> nn.Module:
+    """Build the normalisation of a returned map."""
+    if kind is None:
+        return nn.Identity()
+    return LayerNorm2d(channels) if kind == "LN" else build_norm(norm_cfg, channels)
+
+
+def initialize(module: nn.Module) -> None:
+    """Initialise one module for training from scratch."""
+    if isinstance(module, nn.Linear):
+        trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Conv2d):
+        fan_out = module.weight[0, 0].numel() * module.out_channels // module.groups
+        nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,87 @@
+"""Pre-norm attention layer on groups of tokens."""
+
+import torch.nn.functional as F
+from timm.layers import DropPath, Mlp
+from timm.models.vision_transformer import LayerScale
+from torch import Tensor, nn
+
+from .positions import AbsolutePosition, RelativeBias
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention inside groups of tokens, with a bias on the logits.
+
+    Args:
+        channels: Channels of a token.
+        num_heads: Heads; must divide ``channels``.
+    """
+
+    def __init__(self, channels: int, num_heads: int):
+        super().__init__()
+        if channels % num_heads:
+            raise ValueError(f"num_heads={num_heads} does not divide channels={channels}")
+        self.num_heads = num_heads
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.proj = nn.Linear(channels, channels)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Attend.
+
+        Args:
+            x: (B, G, N, C), G groups of N tokens in each of B images.
+            bias: (1 or G, num_heads, N, N), -inf where a key must not be seen.
+
+        Returns:
+            (B, G, N, C).
+        """
+        batch, groups = x.shape[:2]
+        if len(bias) > 1 and batch > 1:
+            bias = bias.repeat(batch, 1, 1, 1)
+        qkv = self.qkv(x).flatten(0, 1).unflatten(-1, (3, self.num_heads, -1))
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (B*G, heads, N, C/heads)
+        bias = bias.to(query.dtype)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+        return self.proj(attended.transpose(1, 2).flatten(2)).unflatten(0, (batch, groups))
+
+
+class AttentionLayer(nn.Module):
+    """Attention and MLP, each normalised before, scaled if asked, and added to its input.
+
+    The two position modules belong to the layer but are applied by the block that owns it, which
+    knows the layout of the tokens.
+
+    Args:
+        channels: Channels of a token.
+        num_heads: Attention heads.
+        mlp_ratio: Hidden features of the MLP over ``channels``.
+        drop_path: Probability that an image skips a residual branch in training.
+        layer_scale: Initial value of the per-channel scale of each branch; None for no scale.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        num_heads: int,
+        mlp_ratio: float = 4.0,
+        drop_path: float = 0.0,
+        layer_scale: float | None = None,
+    ):
+        super().__init__()
+
+        def scale() -> nn.Module:
+            return nn.Identity() if layer_scale is None else LayerScale(channels, layer_scale)
+
+        self.position = AbsolutePosition(channels)
+        self.relative_bias = RelativeBias(num_heads)
+        self.norm1 = nn.LayerNorm(channels)
+        self.attn = Attention(channels, num_heads)
+        self.scale1 = scale()
+        self.norm2 = nn.LayerNorm(channels)
+        self.mlp = Mlp(channels, int(channels * mlp_ratio))
+        self.scale2 = scale()
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Map tokens (B, G, N, C) to the same shape; ``bias`` as in :class:`Attention`."""
+        x = x + self.drop_path(self.scale1(self.attn(self.norm1(x), bias)))
+        return x + self.drop_path(self.scale2(self.mlp(self.norm2(x))))

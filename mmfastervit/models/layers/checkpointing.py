@@ -1,0 +1,34 @@
+"""Activation checkpointing that leaves a model exactly as a plain pass would."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+
+def run_block(block: nn.Module, *inputs, with_cp: bool):
+    """Call ``block(*inputs)``; ``with_cp`` recomputes it in backward to save its activations."""
+    if not (with_cp and block.training and torch.is_grad_enabled()):
+        return block(*inputs)
+    return checkpoint(
+        block,
+        *inputs,
+        use_reentrant=False,
+        context_fn=lambda: (nullcontext(), running_statistics_kept(block)),
+    )
+
+
+@contextmanager
+def running_statistics_kept(module: nn.Module) -> Iterator[None]:
+    """Keep batch normalisation from counting a batch a second time when it is recomputed."""
+    norms = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True

@@ -1,0 +1,123 @@
+"""Convolutional parts of FasterViT: stem, residual block, downsampling."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from timm.layers import DropPath, LayerNorm2d
+from torch import Tensor, nn
+
+from .checkpointing import run_block
+
+STEM_NORM_EPS = 1e-4
+NORM_TYPES = {"BN": nn.BatchNorm2d, "BN2d": nn.BatchNorm2d, "SyncBN": nn.SyncBatchNorm}
+NORM_OPTIONS = ("eps", "momentum", "affine", "track_running_stats")
+
+
+def check_norm_cfg(norm_cfg: dict) -> None:
+    """Raise ValueError or TypeError unless :func:`build_norm` takes ``norm_cfg``."""
+    if not isinstance(norm_cfg, dict):
+        raise TypeError(f"norm_cfg must be a dict such as dict(type='BN'), not {norm_cfg!r}")
+    accepted = ("type", "requires_grad", *NORM_OPTIONS)
+    unknown = sorted(set(norm_cfg) - set(accepted))
+    if norm_cfg.get("type") not in NORM_TYPES or unknown:
+        raise ValueError(
+            f"norm_cfg={norm_cfg!r} is not understood: type must be one of {tuple(NORM_TYPES)}, "
+            f"the other keys among {accepted[1:]}"
+        )
+
+
+def build_norm(norm_cfg: dict, channels: int, eps: float = 1e-5) -> nn.Module:
+    """Build the batch normalisation that ``norm_cfg`` describes.
+
+    Args:
+        norm_cfg: ``type`` ('BN' or 'SyncBN'), ``requires_grad`` and PyTorch's own options.
+        channels: Channels of the map.
+        eps: Used unless ``norm_cfg`` gives one.
+    """
+    options = {key: value for key, value in norm_cfg.items() if key in NORM_OPTIONS}
+    norm = NORM_TYPES[norm_cfg["type"]](channels, **{"eps": eps, **options})
+    return norm.requires_grad_(norm_cfg.get("requires_grad", True))
+
+
+class Stem(nn.Sequential):
+    """Two stride-2 convolutions, image to the first stage: (B, in, H, W) to (B, dim, H/4, W/4).
+
+    Args:
+        in_channels: Channels of the image.
+        hidden_channels: Channels between the two convolutions.
+        out_channels: Channels of the first stage.
+        norm_cfg: See :func:`build_norm`.
+    """
+
+    def __init__(self, in_channels: int, hidden_channels: int, out_channels: int, norm_cfg: dict):
+        super().__init__()
+        widths = (in_channels, hidden_channels, out_channels)
+        for i, (before, after) in enumerate(pairwise(widths), start=1):
+            conv = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
+            self.add_module(f"conv{i}", conv)
+            self.add_module(f"norm{i}", build_norm(norm_cfg, after, STEM_NORM_EPS))
+            self.add_module(f"act{i}", nn.ReLU(inplace=True))
+
+
+class ConvBlock(nn.Module):
+    """Residual block of two 3x3 convolutions.
+
+    Args:
+        channels: Channels in and out.
+        drop_path: Probability that an image skips the residual branch in training.
+        norm_cfg: See :func:`build_norm`.
+    """
+
+    def __init__(self, channels: int, drop_path: float, norm_cfg: dict):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.norm1 = build_norm(norm_cfg, channels)
+        self.act = nn.GELU()
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.norm2 = build_norm(norm_cfg, channels)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to the same shape."""
+        branch = self.act(self.norm1(self.conv1(x)))
+        return x + self.drop_path(self.norm2(self.conv2(branch)))
+
+
+class ConvStage(nn.Module):
+    """Residual convolution blocks.
+
+    Args:
+        channels: Channels in and out.
+        drop_path: One probability a block; as many blocks as probabilities.
+        norm_cfg: See :func:`build_norm`.
+        with_cp: Recompute each block in the backward pass instead of keeping its activations.
+    """
+
+    def __init__(
+        self, channels: int, drop_path: Sequence[float], norm_cfg: dict, with_cp: bool = False
+    ):
+        super().__init__()
+        self.with_cp = with_cp
+        self.blocks = nn.ModuleList(ConvBlock(channels, rate, norm_cfg) for rate in drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to the same shape."""
+        for block in self.blocks:
+            x = run_block(block, x, with_cp=self.with_cp)
+        return x
+
+
+class Downsample(nn.Module):
+    """Halves a map and doubles its channels: (B, C, H, W) to (B, 2*C, ceil(H/2), ceil(W/2)).
+
+    Args:
+        channels: Channels in.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm = LayerNorm2d(channels, eps=1e-6)
+        self.conv = nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(self.norm(x))

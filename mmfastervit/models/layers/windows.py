@@ -1,0 +1,162 @@
+"""Layout of windows and carrier tokens: pure functions, nothing learned.
+
+Maps are (B, H, W, C). Windows are numbered in raster order, and so are the pixels inside each.
+Carrier tokens are kept in **window order** everywhere (the carriers of one window stand together),
+so that joining them to their window is a plain concatenation and no block has to route them.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class WindowGrid:
+    """The windows, and the carriers if any, that cover one map. Hashable: the key of cached tables.
+
+    Args:
+        height: Rows of the map, in pixels.
+        width: Columns of the map, in pixels.
+        window: Side of a window, in pixels.
+        carrier_size: Carriers along each side of a window; 0 where there are none.
+    """
+
+    height: int
+    width: int
+    window: int
+    carrier_size: int = 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Windows along each axis, (nh, nw), counting those partly outside the map."""
+        return -(-self.height // self.window), -(-self.width // self.window)
+
+    @property
+    def carrier_shape(self) -> tuple[int, int]:
+        """Carriers along each axis."""
+        return self.shape[0] * self.carrier_size, self.shape[1] * self.carrier_size
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether some window reaches beyond the map."""
+        return self.height % self.window != 0 or self.width % self.window != 0
+
+
+def partition(x: Tensor, window: int) -> Tensor:
+    """Cut a map into windows, padding it with zeros at the bottom and right to whole windows.
+
+    Args:
+        x: (B, H, W, C).
+        window: Side of a window, in pixels.
+
+    Returns:
+        (B, nh*nw, window*window, C) with nh = ceil(H / window), nw = ceil(W / window).
+    """
+    height, width = x.shape[1:3]
+    bottom, right = -height % window, -width % window
+    if bottom or right:
+        x = F.pad(x, (0, 0, 0, right, 0, bottom))
+    x = x.unflatten(2, (-1, window)).unflatten(1, (-1, window))  # (B, nh, w, nw, w, C)
+    return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+
+
+def reverse(windows: Tensor, window: int, height: int, width: int) -> Tensor:
+    """Put windows back into a map and crop the padding: the inverse of :func:`partition`.
+
+    Args:
+        windows: (B, nh*nw, window*window, C).
+        window: Side of a window, in pixels.
+        height: Rows of the map that was partitioned.
+        width: Columns of the map that was partitioned.
+
+    Returns:
+        (B, height, width, C).
+    """
+    nh, nw = WindowGrid(height, width, window).shape
+    x = windows.unflatten(2, (window, window)).unflatten(1, (nh, nw))  # (B, nh, nw, w, w, C)
+    x = x.transpose(2, 3).flatten(3, 4).flatten(1, 2)  # (B, nh*w, nw*w, C)
+    return x[:, :height, :width]
+
+
+def window_key_mask(grid: WindowGrid, device: torch.device | None = None) -> Tensor:
+    """Tell which tokens of each window are pixels of the map, not padding.
+
+    Returns:
+        Boolean (nh*nw, window*window).
+    """
+    pixels = torch.ones(1, grid.height, grid.width, 1, device=device)
+    return partition(pixels, grid.window)[0, ..., 0] > 0
+
+
+def window_order(height: int, width: int, window: int, device: torch.device | None = None):
+    """Coordinates of the cells of a grid in the order :func:`partition` gives them.
+
+    Args:
+        height: Rows of the grid, a multiple of ``window``.
+        width: Columns of the grid, a multiple of ``window``.
+        window: Side of a window, in cells.
+
+    Returns:
+        Two integer tensors (height*width,): row and column of each cell.
+    """
+    rows, columns = torch.meshgrid(
+        torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij"
+    )
+    cells = torch.stack((rows, columns), dim=-1)[None]
+    return partition(cells, window).reshape(-1, 2).unbind(1)
+
+
+def carrier_pooling(length: int, window: int, carrier_size: int, device=None) -> Tensor:
+    """Averaging matrix that pools one axis of a map to its carriers.
+
+    Every carrier averages ``2*window - (2*carrier_size - 1)*(window // carrier_size)`` pixels, the
+    kernel of the reference network at its pretraining size. The kernels start evenly spaced over
+    the axis padded to whole windows, so a carrier stays within a pixel of its window's place on
+    every grid. Only pixels of the map count; a carrier that covers none has a row of zeros.
+
+    Args:
+        length: Pixels along the axis.
+        window: Side of a window, in pixels.
+        carrier_size: Carriers along the side of a window.
+
+    Returns:
+        float32 (ceil(length/window)*carrier_size, length); each row sums to 1 or is zero.
+    """
+    num_windows = -(-length // window)
+    kernel = 2 * window - (2 * carrier_size - 1) * (window // carrier_size)
+    steps = num_windows * carrier_size - 1
+    span = num_windows * window - kernel
+    index = torch.arange(steps + 1, device=device)
+    starts = (2 * index * span + steps) // max(2 * steps, 1)  # rounded, halves up
+    pixel = torch.arange(length, device=device)
+    covered = (pixel >= starts[:, None]) & (pixel < starts[:, None] + kernel)
+    return covered / covered.sum(1, keepdim=True).clamp(min=1)
+
+
+def carrier_key_mask(grid: WindowGrid, device: torch.device | None = None) -> Tensor:
+    """Tell which carriers of each window pool at least one pixel of the map.
+
+    Returns:
+        Boolean (nh*nw, carrier_size**2).
+    """
+    rows, columns = (
+        carrier_pooling(length, grid.window, grid.carrier_size, device).any(1)
+        for length in (grid.height, grid.width)
+    )
+    seen = (rows[:, None] & columns)[None, :, :, None]
+    return partition(seen, grid.carrier_size)[0, ..., 0]
+
+
+def upsample_carriers(carriers: Tensor, carrier_size: int, window: int) -> Tensor:
+    """Spread each window's carriers over its pixels, each pixel taking the nearest.
+
+    Args:
+        carriers: (B, nh*nw, carrier_size**2, C).
+
+    Returns:
+        (B, nh*nw, window**2, C).
+    """
+    nearest = torch.arange(window, device=carriers.device) * carrier_size // window
+    return carriers[:, :, (nearest[:, None] * carrier_size + nearest).flatten()]
