@@ -1,0 +1,1 @@
+"""Data sets that the examples and tests train on."""

@@ -1,0 +1,261 @@
+"""What each command-line option does to a config. Every function changes the config in place."""
+
+import difflib
+import importlib.util
+import inspect
+import logging
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.logging import print_log
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from mmfastervit.engine.config_tree import leaf_datasets, type_name
+from mmfastervit.engine.devices import has_accelerator
+from mmfastervit.engine.tta import default_tta_model, flip_pipeline
+
+_SUFFIXES = (".py", ".json", ".yaml", ".yml")
+# Read by mmengine's Runner straight from the config, beyond the arguments of its constructor.
+_RUNNER_EXTRAS = {
+    "activation_checkpointing",
+    "compile",
+    "efficient_conv_bn_eval",
+    "find_unused_parameters",
+    "model_wrapper_cfg",
+    "runner_type",
+    "tta_model",
+    "tta_pipeline",
+}
+_VISUALIZERS = {
+    "mmdet": ("DetVisualizationHook", "DetLocalVisualizer"),
+    "mmseg": ("SegVisualizationHook", "SegLocalVisualizer"),
+}
+
+
+def load_config(
+    name: str,
+    cfg_options: dict[str, Any] | None = None,
+    work_dir: str | None = None,
+    launcher: str = "none",
+) -> Config:
+    """Read a config, change it by ``cfg_options`` and settle where and how it runs.
+
+    Args:
+        name: a file, or ``"mmdet::FOLDER/FILE.py"`` of an installed OpenMMLab package.
+        cfg_options: new values by dotted key.
+        work_dir: goes before the config's own; without either, ``./work_dirs/<config stem>``.
+        launcher: how the processes of a distributed run are started, ``"none"`` for one process.
+
+    Raises:
+        FileNotFoundError: there is no such config.
+        ValueError: the file is no config, or an option cannot be applied.
+    """
+    path = _find_config(name)
+    cfg = Config.fromfile(path)
+    _merge_options(cfg, cfg_options or {})
+    cfg.launcher = launcher
+    cfg.work_dir = work_dir or cfg.get("work_dir") or str(Path("work_dirs") / path.stem)
+    return cfg
+
+
+def _find_config(name: str) -> Path:
+    package, separator, relative = name.partition("::")
+    if separator:
+        spec = importlib.util.find_spec(package) if package.isidentifier() else None
+        if spec is None or spec.origin is None:
+            raise ValueError(f"config {name}: the package {package!r} is not installed")
+        folder = Path(spec.origin).parent / ".mim" / "configs"
+        path = folder / relative
+    else:
+        path = Path(name)
+        folder = path.parent
+    if not path.is_file():
+        raise FileNotFoundError(f"no config {name}{_similar_files(path, folder)}")
+    if path.suffix not in _SUFFIXES:
+        raise ValueError(f"config {name}: expected a file ending in {', '.join(_SUFFIXES)}")
+    return path
+
+
+def _similar_files(path: Path, folder: Path) -> str:
+    stems = {config.stem: config for config in folder.glob("**/*.py")} if path.name else {}
+    close = difflib.get_close_matches(path.stem, stems, n=3)
+    return "".join(f"\n  did you mean {stems[stem].relative_to(folder)}?" for stem in close)
+
+
+def _merge_options(cfg: Config, options: dict[str, Any]) -> None:
+    """Merge ``options``; a first part that neither the config nor the Runner knows is a mistake."""
+    known = {*cfg, *inspect.signature(Runner.__init__).parameters, *_RUNNER_EXTRAS} - {"self"}
+    for key in options:
+        section = key.partition(".")[0]
+        if section not in known:
+            close = difflib.get_close_matches(section, known, n=1)
+            hint = f", did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"--cfg-options {key}: the config has no {section!r}{hint}")
+    try:
+        cfg.merge_from_dict(options)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"--cfg-options: {error.args[0]}") from error
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Build the Runner that ``runner_type`` names, by default mmengine's own."""
+    return RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+
+
+def enable_amp(cfg: Config) -> None:
+    """Train in mixed precision with a dynamic loss scale.
+
+    Raises:
+        ValueError: the config's optimizer wrapper has no counterpart in mixed precision.
+    """
+    kind = _wrapper_kind(cfg)
+    if kind == "AmpOptimWrapper":
+        print_log("--amp: the config trains in mixed precision already", logger="current")
+        return
+    if kind != "OptimWrapper":
+        raise ValueError(
+            f"--amp works with optim_wrapper.type=OptimWrapper, this config has {kind}"
+        )
+    cfg.optim_wrapper.type = "AmpOptimWrapper"
+    cfg.optim_wrapper.setdefault("loss_scale", "dynamic")
+
+
+def settle_precision(cfg: Config) -> None:
+    """Fit the optimizer wrapper to its type and to this machine.
+
+    Arguments that only ``AmpOptimWrapper`` takes are dropped from a plain ``OptimWrapper``, so
+    that mixed precision is switched off by the type alone.
+
+    Raises:
+        ValueError: mixed precision is asked for and there is no accelerator.
+    """
+    kind = _wrapper_kind(cfg)
+    if kind == "OptimWrapper":
+        for name in ("loss_scale", "dtype", "use_fsdp"):
+            cfg.optim_wrapper.pop(name, None)
+    if kind == "AmpOptimWrapper" and not has_accelerator():
+        raise ValueError(
+            "mixed precision (optim_wrapper.type=AmpOptimWrapper) needs a GPU and torch finds none;"
+            " leave out --amp, or train in full precision by"
+            " --cfg-options optim_wrapper.type=OptimWrapper"
+        )
+
+
+def _wrapper_kind(cfg: Config) -> str:
+    if not cfg.get("optim_wrapper"):
+        raise ValueError("this config cannot be trained: it has no optim_wrapper")
+    return type_name(cfg.optim_wrapper.get("type", "OptimWrapper"))
+
+
+def enable_auto_scale_lr(cfg: Config) -> None:
+    """Scale the learning rate by the ratio of the real to the config's total batch size.
+
+    Raises:
+        ValueError: the config does not say for which batch size its learning rate is meant.
+    """
+    if not (cfg.get("auto_scale_lr") or {}).get("base_batch_size"):
+        raise ValueError(
+            "--auto-scale-lr: the config does not say for how many images a step its learning rate"
+            " is meant; add --cfg-options auto_scale_lr.base_batch_size=N"
+        )
+    cfg.auto_scale_lr.enable = True
+
+
+def set_resume(cfg: Config, resume: str | None) -> None:
+    """Go on from a checkpoint, optimizer and schedule included.
+
+    Args:
+        cfg: the config, its ``work_dir`` settled.
+        resume: a checkpoint, ``"auto"`` for the last one in the work dir, None to leave the config
+            as it is. ``"auto"`` without a checkpoint there starts anew, from ``load_from`` if set.
+    """
+    if resume == "auto":
+        cfg.resume = (Path(cfg.work_dir) / "last_checkpoint").is_file()
+        if cfg.resume:
+            cfg.load_from = None
+        else:
+            print_log(
+                f"--resume: no checkpoint in {cfg.work_dir}, starting anew",
+                logger="current",
+                level=logging.WARNING,
+            )
+    elif resume is not None:
+        cfg.resume = True
+        cfg.load_from = resume
+
+
+def set_seed(cfg: Config, seed: int) -> None:
+    """Fix the random seed and keep the config's other randomness settings."""
+    cfg.randomness = dict(cfg.get("randomness") or {}, seed=seed)
+
+
+def enable_visualization(cfg: Config, show_dir: str) -> None:
+    """Write a picture of each tested image, ground truth beside prediction, to ``show_dir``.
+
+    Raises:
+        ValueError: neither mmdet nor mmseg draws for this config.
+    """
+    scope = cfg.get("default_scope")
+    if scope not in _VISUALIZERS:
+        raise ValueError(f"--show-dir knows how to draw for mmdet and mmseg, not for {scope!r}")
+    hook_type, visualizer_type = _VISUALIZERS[scope]
+    folder = str(Path(show_dir).absolute())
+    hooks = cfg.setdefault("default_hooks", ConfigDict())
+    hook = hooks.setdefault("visualization", ConfigDict(type=hook_type))
+    hook.draw = True
+    if scope == "mmdet":
+        hook.test_out_dir = folder
+    else:
+        hook.interval = 1
+        visualizer = cfg.setdefault("visualizer", ConfigDict(type=visualizer_type))
+        _save_images_to(visualizer, folder)
+
+
+def _save_images_to(visualizer: ConfigDict, folder: str) -> None:
+    """Point the local backend's images, and not its logs, to ``folder``."""
+    backends = _as_list(visualizer.get("vis_backends") or [])
+    local = [backend for backend in backends if type_name(backend["type"]) == "LocalVisBackend"]
+    if not local:
+        local = [ConfigDict(type="LocalVisBackend")]
+        backends += local
+    local[0]["img_save_dir"] = folder
+    visualizer.vis_backends = backends
+
+
+def dump_predictions(cfg: Config, path: str) -> None:
+    """Write the predictions to a pickle file when the test is over, besides the metrics.
+
+    Args:
+        cfg: the config.
+        path: a .pkl or .pickle file. Detections hold masks in COCO's run-length code; other
+            tasks' files hold all that the model returned, and are large.
+    """
+    kind = "DumpDetResults" if cfg.get("default_scope") == "mmdet" else "DumpResults"
+    dump = ConfigDict(type=kind, out_file_path=path)
+    evaluator = cfg.test_evaluator
+    if isinstance(evaluator, dict) and "metrics" in evaluator:
+        evaluator.metrics = [*_as_list(evaluator.metrics), dump]
+    else:
+        cfg.test_evaluator = [*_as_list(evaluator), dump]
+
+
+def _as_list(value: Any) -> list:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def enable_tta(cfg: Config) -> None:
+    """Test on several views of each image and merge the predictions.
+
+    The config's ``tta_model`` and ``tta_pipeline`` are used where it has them; otherwise the views
+    are the image and its mirror image.
+
+    Raises:
+        ValueError: the config has none, and the default does not fit its model or its pipeline.
+    """
+    scope = cfg.get("default_scope", "mmengine")
+    tta_model = cfg.get("tta_model") or default_tta_model(cfg.model, scope)
+    for _, dataset in leaf_datasets(cfg.test_dataloader.dataset, "test_dataloader.dataset"):
+        dataset["pipeline"] = cfg.get("tta_pipeline") or flip_pipeline(dataset["pipeline"])
+    cfg.model = ConfigDict(**tta_model, module=cfg.model)

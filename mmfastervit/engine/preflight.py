@@ -1,0 +1,208 @@
+"""Find every missing data folder, annotation file and checkpoint before a run starts."""
+
+import os.path
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.utils import is_abs
+
+from mmfastervit.engine.config_tree import (
+    keyed_items,
+    leaf_datasets,
+    loads_annotations,
+    transform_names,
+    type_name,
+)
+
+_WEIGHT_SUFFIXES = (".pth", ".pt", ".ckpt", ".pkl", ".bin", ".safetensors")
+# What to do for data that is known by its path: a pattern, and the advice.
+_SOURCES = (
+    (
+        re.compile(r"(^|/)shapes(/|$)"),
+        "The drawn shapes are made by: python tools/make_shapes_data.py --out data/shapes",
+    ),
+    (
+        re.compile(r"(train|val|test)2017"),
+        """COCO 2017 is had from https://cocodataset.org/#download (how to prepare it:
+https://mmdetection.readthedocs.io/en/latest/user_guides/dataset_prepare.html). Its data_root holds
+    annotations/instances_train2017.json, annotations/instances_val2017.json
+    train2017/*.jpg
+    val2017/*.jpg""",
+    ),
+    (
+        re.compile(r"ADEChallengeData2016"),
+        """ADE20K is had from http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip
+(how to prepare it:
+https://mmsegmentation.readthedocs.io/en/latest/user_guides/2_dataset_prepare.html). Its data_root
+holds
+    images/training/*.jpg, images/validation/*.jpg
+    annotations/training/*.png, annotations/validation/*.png""",
+    ),
+)
+
+
+class MissingInputsError(FileNotFoundError):
+    """Some of a run's data or checkpoints are not there; the message names them all."""
+
+
+@dataclass(frozen=True)
+class _Input:
+    """A local file or folder that a run reads.
+
+    Attributes:
+        path: where the run looks for it.
+        key: the config key that it comes from.
+        change: how to point the run elsewhere.
+    """
+
+    path: str
+    key: str
+    change: str
+
+
+def check_inputs(cfg: Config, mode: str) -> None:
+    """Check that all local inputs of a run exist; URLs and remote storage are not looked at.
+
+    Training reads the training and validation data, ``load_from`` or the checkpoint to resume, and
+    each ``init_cfg`` of type ``Pretrained`` in the model (mmengine applies these even when it
+    resumes). Testing reads the test data and ``load_from``, and applies no ``init_cfg``.
+
+    Args:
+        cfg: the config as the Runner will get it.
+        mode: ``"train"`` or ``"test"``.
+
+    Raises:
+        MissingInputsError: with the path, the config key and a remedy of each missing input.
+    """
+    if mode not in ("train", "test"):
+        raise ValueError(f"mode must be 'train' or 'test', got {mode!r}")
+    tree = cfg.to_dict()
+    inputs = [*_checkpoints(tree, mode)]
+    for stage in ("train", "val") if mode == "train" else ("test",):
+        inputs += _stage_inputs(tree, stage)
+    missing = [item for item in inputs if not os.path.exists(item.path)]
+    if missing:
+        raise MissingInputsError(_report(missing))
+
+
+def _stage_inputs(tree: dict, stage: str) -> Iterator[_Input]:
+    """Yield what the data loader and the evaluator of a stage read, if it has any."""
+    loader_key = f"{stage}_dataloader"
+    for key, loader in keyed_items(tree.get(loader_key), loader_key):
+        for dataset_key, dataset in leaf_datasets(loader.get("dataset", {}), f"{key}.dataset"):
+            yield from _dataset_inputs(dataset, dataset_key)
+    evaluator_key = f"{stage}_evaluator"
+    for key, evaluator in keyed_items(tree.get(evaluator_key), evaluator_key):
+        yield from _evaluator_inputs(evaluator, key)
+
+
+def _dataset_inputs(dataset: dict, key: str) -> Iterator[_Input]:
+    """Yield what an unwrapped data set reads, its paths joined as mmengine's BaseDataset does."""
+    root = dataset.get("data_root") or ""
+    if _is_remote(dataset) or "://" in root:
+        return
+    named_paths = [*_dataset_paths(dataset)]
+    for name, path in named_paths:
+        if is_abs(path):
+            change = _set(f"{key}.{name}")
+        elif root:
+            change = _set(f"{key}.data_root", "DIR")
+        else:
+            change = f"no data_root is set, the path starts here: {_set(f'{key}.data_root', 'DIR')}"
+        joined = path if is_abs(path) else os.path.join(root, path)
+        if "://" not in joined:
+            yield _Input(joined, f"{key}.{name}", change)
+    if root and not named_paths:
+        yield _Input(root, f"{key}.data_root", _set(f"{key}.data_root", "DIR"))
+
+
+def _dataset_paths(dataset: dict) -> Iterator[tuple[str, str]]:
+    """Yield each path of a data set config with its key, as it is written there."""
+    prefixes = dataset.get("data_prefix") or {}
+    paths = {name: dataset.get(name) for name in ("ann_file", "proposal_file")}
+    paths.update((f"data_prefix.{name}", prefix) for name, prefix in prefixes.items())
+    names = [*transform_names(dataset.get("pipeline"))]
+    unlabelled = names and not any(loads_annotations(name) for name in names)
+    for name, path in paths.items():
+        if unlabelled and name.startswith("data_prefix.seg"):
+            continue
+        if isinstance(path, str) and (path or (name != "ann_file" and dataset.get("data_root"))):
+            yield name, path
+
+
+def _evaluator_inputs(evaluator: dict, key: str) -> Iterator[_Input]:
+    for metric_key, metric in keyed_items(evaluator.get("metrics"), f"{key}.metrics"):
+        yield from _evaluator_inputs(metric, metric_key)
+    for name in ("ann_file", "seg_prefix"):
+        path = evaluator.get(name)
+        if path and "://" not in path and not _is_remote(evaluator):
+            yield _Input(path, f"{key}.{name}", _set(f"{key}.{name}"))
+
+
+def _is_remote(node: dict) -> bool:
+    arguments = node.get("backend_args") or node.get("file_client_args") or {}
+    return arguments.get("backend", "local") != "local"
+
+
+def _checkpoints(tree: dict, mode: str) -> Iterator[_Input]:
+    """Yield the local checkpoints that the Runner loads in this mode."""
+    start, resume = tree.get("load_from"), mode == "train" and tree.get("resume")
+    if start:
+        option = "--resume PATH" if resume else _set("load_from")
+        change = "give another CHECKPOINT" if mode == "test" else option
+        yield from _checkpoint(start, "load_from", change)
+    elif resume:
+        record = Path(tree.get("work_dir") or ".") / "last_checkpoint"
+        if record.is_file():
+            yield from _checkpoint(record.read_text().strip(), str(record), "--resume PATH")
+    if mode == "train":
+        yield from _pretrained(tree.get("model"), "model")
+
+
+def _pretrained(node: Any, key: str) -> Iterator[_Input]:
+    """Yield the checkpoints that parts of a model start from, at any depth."""
+    for part_key, part in keyed_items(node, key):
+        for init_key, init in keyed_items(part.get("init_cfg"), f"{part_key}.init_cfg"):
+            path = init.get("checkpoint")
+            if path and type_name(init.get("type", "")) in ("Pretrained", "PretrainedInit"):
+                scratch = f"or {part_key}.init_cfg=None to train from scratch"
+                path_key = f"{init_key}.checkpoint"
+                yield from _checkpoint(path, path_key, f"{_set(path_key)}, {scratch}")
+        legacy = part.get("pretrained")
+        if isinstance(legacy, str) and legacy.endswith(_WEIGHT_SUFFIXES):
+            legacy_key = f"{part_key}.pretrained"
+            change = f"{_set(legacy_key)}, or {legacy_key}=None to train from scratch"
+            yield from _checkpoint(legacy, legacy_key, change)
+        for name, child in part.items():
+            if name != "init_cfg":
+                yield from _pretrained(child, f"{part_key}.{name}")
+
+
+def _checkpoint(path: str, key: str, change: str) -> Iterator[_Input]:
+    if "://" not in path:
+        yield _Input(os.path.expanduser(path), key, change)
+
+
+def _set(key: str, value: str = "PATH") -> str:
+    return f"--cfg-options {key}={value}"
+
+
+def _report(missing: list[_Input]) -> str:
+    """Name each missing path once, with all keys that lead to it, then where its data is had."""
+    keys_by_path: dict[str, list[str]] = {}
+    for item in missing:
+        line = f"    from {item.key}\n        to change it: {item.change}"
+        keys_by_path.setdefault(os.path.normpath(item.path), []).append(line)
+    lines = [f"{len(keys_by_path)} input(s) of this run are missing:"]
+    for path, keys in keys_by_path.items():
+        lines += [f"  {path}", *keys]
+    known = [
+        advice
+        for pattern, advice in _SOURCES
+        if any(pattern.search(path.replace(os.sep, "/")) for path in keys_by_path)
+    ]
+    return "\n".join([*lines, *known])

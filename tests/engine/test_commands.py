@@ -1,0 +1,368 @@
+"""What the command-line options do to a config, and how the tools report a user's mistakes."""
+
+import runpy
+import subprocess
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+import pytest
+import torch.distributed
+from mmengine.config import Config
+from mmengine.fileio import load
+
+from mmfastervit.engine import (
+    add_common_arguments,
+    commands,
+    devices,
+    dump_predictions,
+    enable_amp,
+    enable_auto_scale_lr,
+    enable_tta,
+    enable_visualization,
+    exit_on_user_error,
+    join_cpu_processes,
+    load_config,
+    parse_arguments,
+    set_resume,
+    set_seed,
+    settle_precision,
+)
+
+TOOLS = Path(__file__).parents[2] / "tools"
+DET_PIPELINE = [
+    dict(type="LoadImageFromFile"),
+    dict(type="Resize", scale=(8, 8)),
+    dict(type="Pad", size_divisor=8),
+    dict(type="LoadAnnotations", with_bbox=True),
+    dict(type="PackDetInputs", meta_keys=("img_id", "flip")),
+]
+SEG_PIPELINE = [
+    dict(type="LoadImageFromFile"),
+    dict(type="LoadAnnotations"),
+    dict(type="PackSegInputs"),
+]
+
+
+def small_config(**changes) -> Config:
+    content = dict(
+        default_scope="mmdet",
+        model=dict(type="Detector", test_cfg=dict(rcnn=dict(nms=dict(type="nms"), max_per_img=7))),
+        optim_wrapper=dict(type="OptimWrapper", optimizer=dict(type="SGD", lr=0.1)),
+        train_cfg=dict(max_epochs=1),
+        test_dataloader=dict(dataset=dict(type="CocoDataset", pipeline=DET_PIPELINE)),
+        test_evaluator=dict(type="CocoMetric"),
+        default_hooks=dict(logger=dict(type="LoggerHook")),
+        launcher="none",
+    )
+    return Config({**content, **changes})
+
+
+def write_config(folder: Path, text: str = "train_cfg = dict(max_epochs=1)\n") -> str:
+    path = folder / "little.py"
+    path.write_text(text)
+    return str(path)
+
+
+class TestLoadConfig:
+    def test_work_dir_is_the_options_then_the_configs_then_named_after_the_config(self, tmp_path):
+        bare = write_config(tmp_path)
+        assert Path(load_config(bare).work_dir) == Path("work_dirs/little")
+        own = write_config(tmp_path, 'work_dir = "mine"\n')
+        assert load_config(own).work_dir == "mine"
+        assert load_config(own, work_dir="other").work_dir == "other"
+
+    def test_options_reach_nested_values_and_list_items(self, tmp_path):
+        path = write_config(tmp_path, "model = dict(heads=[dict(a=1), dict(a=2)])\n")
+        cfg = load_config(path, {"model.heads.1.a": 3, "randomness.deterministic": True})
+        assert [head.a for head in cfg.model.heads] == [1, 3]
+        assert cfg.randomness.deterministic is True
+
+    def test_reads_a_config_of_an_installed_package(self):
+        cfg = load_config("mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py", launcher="slurm")
+        assert cfg.model.type == "FasterRCNN"
+        assert cfg.launcher == "slurm"
+        assert Path(cfg.work_dir).name == "faster-rcnn_r50_fpn_1x_coco"
+
+    def test_a_wrong_name_is_answered_by_similar_ones(self, tmp_path):
+        write_config(tmp_path)
+        with pytest.raises(FileNotFoundError, match=r"did you mean little\.py"):
+            load_config(str(tmp_path / "litle.py"))
+        with pytest.raises(FileNotFoundError, match="did you mean unet/unet-s5-d16_fcn"):
+            load_config("mmseg::unet/unet-s5-d16_fcn_4xb4-40k_drive.py")
+
+    @pytest.mark.parametrize("name", ["nopackage::a/b.py", "../x::a/b.py"])
+    def test_an_unknown_package_is_named(self, name):
+        with pytest.raises(ValueError, match="is not installed"):
+            load_config(name)
+
+    def test_a_file_of_another_kind_is_refused(self, tmp_path):
+        path = tmp_path / "weights.pth"
+        path.touch()
+        with pytest.raises(ValueError, match=r"ending in \.py"):
+            load_config(str(path))
+
+    def test_an_option_for_an_unknown_section_is_refused(self, tmp_path):
+        with pytest.raises(ValueError, match="did you mean 'train_cfg'"):
+            load_config(write_config(tmp_path), {"trian_cfg.max_epochs": 1})
+
+    @pytest.mark.parametrize("option", ["model.heads.5.a", "model.depth.a"])
+    def test_an_option_that_does_not_fit_is_refused(self, tmp_path, option):
+        path = write_config(tmp_path, "model = dict(heads=[dict(a=1)], depth=3)\n")
+        with pytest.raises(ValueError, match="--cfg-options"):
+            load_config(path, {option: 1})
+
+
+class TestPrecision:
+    def test_amp_switches_to_a_dynamic_loss_scale(self):
+        cfg = small_config()
+        enable_amp(cfg)
+        assert cfg.optim_wrapper.type == "AmpOptimWrapper"
+        assert cfg.optim_wrapper.loss_scale == "dynamic"
+
+    def test_amp_leaves_a_mixed_precision_config_as_it_is(self):
+        wrapper = dict(type="AmpOptimWrapper", loss_scale=512.0)
+        cfg = small_config(optim_wrapper=wrapper)
+        enable_amp(cfg)
+        assert cfg.optim_wrapper.to_dict() == wrapper
+
+    @pytest.mark.parametrize("wrapper", [dict(type="ApexOptimWrapper"), None])
+    def test_amp_refuses_other_wrappers(self, wrapper):
+        with pytest.raises(ValueError, match="optim_wrapper"):
+            enable_amp(small_config(optim_wrapper=wrapper))
+
+    def test_mixed_precision_without_gpu_says_what_to_do(self, monkeypatch):
+        monkeypatch.setattr(commands, "has_accelerator", lambda: False)
+        cfg = small_config(optim_wrapper=dict(type="AmpOptimWrapper"))
+        with pytest.raises(ValueError, match=r"--cfg-options optim_wrapper\.type=OptimWrapper"):
+            settle_precision(cfg)
+
+    def test_mixed_precision_with_gpu_is_kept(self, monkeypatch):
+        monkeypatch.setattr(commands, "has_accelerator", lambda: True)
+        cfg = small_config(optim_wrapper=dict(type="AmpOptimWrapper", loss_scale="dynamic"))
+        settle_precision(cfg)
+        assert cfg.optim_wrapper.loss_scale == "dynamic"
+
+    def test_full_precision_by_the_type_alone(self):
+        cfg = small_config(
+            optim_wrapper=dict(type="OptimWrapper", loss_scale="dynamic", dtype="float16", a=1)
+        )
+        settle_precision(cfg)
+        assert cfg.optim_wrapper.to_dict() == dict(type="OptimWrapper", a=1)
+
+
+class TestTrainingOptions:
+    def test_auto_scale_lr_needs_a_base_batch_size_only(self):
+        cfg = small_config(auto_scale_lr=dict(base_batch_size=16))
+        enable_auto_scale_lr(cfg)
+        assert cfg.auto_scale_lr.enable is True
+
+    @pytest.mark.parametrize("settings", [None, dict(enable=False)])
+    def test_auto_scale_lr_without_base_batch_size_is_refused(self, settings):
+        with pytest.raises(ValueError, match="base_batch_size"):
+            enable_auto_scale_lr(small_config(auto_scale_lr=settings))
+
+    def test_resume_from_a_path(self, tmp_path):
+        cfg = small_config(work_dir=str(tmp_path), load_from="start.pth")
+        set_resume(cfg, "middle.pth")
+        assert (cfg.resume, cfg.load_from) == (True, "middle.pth")
+
+    def test_automatic_resume_goes_before_the_start_checkpoint(self, tmp_path):
+        (tmp_path / "last_checkpoint").write_text("epoch_1.pth")
+        cfg = small_config(work_dir=str(tmp_path), load_from="start.pth")
+        set_resume(cfg, "auto")
+        assert (cfg.resume, cfg.load_from) == (True, None)
+
+    def test_automatic_resume_without_checkpoint_keeps_the_start_checkpoint(self, tmp_path):
+        cfg = small_config(work_dir=str(tmp_path), load_from="start.pth")
+        set_resume(cfg, "auto")
+        assert (cfg.resume, cfg.load_from) == (False, "start.pth")
+
+    def test_without_the_option_the_configs_own_choice_stays(self):
+        cfg = small_config(resume=True, load_from="own.pth")
+        set_resume(cfg, None)
+        assert (cfg.resume, cfg.load_from) == (True, "own.pth")
+
+    def test_seed_keeps_other_randomness_settings(self):
+        cfg = small_config(randomness=dict(seed=1, deterministic=True))
+        set_seed(cfg, 5)
+        assert cfg.randomness.to_dict() == dict(seed=5, deterministic=True)
+
+
+class TestTestOptions:
+    def test_detections_are_drawn_into_the_folder_itself(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        cfg = small_config()
+        enable_visualization(cfg, "pictures")
+        assert cfg.default_hooks.visualization.to_dict() == dict(
+            type="DetVisualizationHook", draw=True, test_out_dir=str(tmp_path / "pictures")
+        )
+
+    @pytest.mark.parametrize("backends", [None, [dict(type="LocalVisBackend")], []])
+    def test_each_segmentation_is_drawn_into_the_folder_itself(self, tmp_path, backends):
+        visualizer = {} if backends is None else dict(visualizer=dict(vis_backends=backends))
+        cfg = small_config(default_scope="mmseg", **visualizer)
+        enable_visualization(cfg, str(tmp_path))
+        hook = cfg.default_hooks.visualization
+        assert (hook.type, hook.draw, hook.interval) == ("SegVisualizationHook", True, 1)
+        assert [dict(backend) for backend in cfg.visualizer.vis_backends] == [
+            dict(type="LocalVisBackend", img_save_dir=str(tmp_path))
+        ]
+
+    def test_drawing_for_another_package_is_refused(self):
+        with pytest.raises(ValueError, match="mmpretrain"):
+            enable_visualization(small_config(default_scope="mmpretrain"), "pictures")
+
+    @pytest.mark.parametrize(
+        ("scope", "kind"), [("mmdet", "DumpDetResults"), ("mmseg", "DumpResults")]
+    )
+    @pytest.mark.parametrize(
+        "own", [dict(type="A"), [dict(type="A")], dict(metrics=dict(type="A"))]
+    )
+    def test_predictions_are_dumped_besides_the_metrics(self, scope, kind, own):
+        cfg = small_config(default_scope=scope, test_evaluator=own)
+        dump_predictions(cfg, "o.pkl")
+        evaluator = cfg.test_evaluator
+        metrics = evaluator.metrics if isinstance(evaluator, dict) else evaluator
+        assert [metric["type"] for metric in metrics] == ["A", kind]
+        assert metrics[-1]["out_file_path"] == "o.pkl"
+
+
+class TestTestTimeAugmentation:
+    def test_the_configs_own_is_used(self):
+        cfg = small_config(tta_model=dict(type="Mine", a=1), tta_pipeline=[dict(type="View")])
+        enable_tta(cfg)
+        assert (cfg.model.type, cfg.model.a, cfg.model.module.type) == ("Mine", 1, "Detector")
+        assert cfg.test_dataloader.dataset.pipeline == [dict(type="View")]
+
+    def test_default_merges_boxes_as_the_detector_does(self):
+        cfg = small_config()
+        enable_tta(cfg)
+        assert cfg.model.type == "DetTTAModel"
+        assert cfg.model.tta_cfg.to_dict() == dict(nms=dict(type="nms"), max_per_img=7)
+
+    def test_default_views_are_flipped_before_padding_and_annotations(self):
+        cfg = small_config()
+        enable_tta(cfg)
+        *head, views = cfg.test_dataloader.dataset.pipeline
+        assert [step.type for step in head] == ["LoadImageFromFile", "Resize"]
+        flips, *rest = views.transforms
+        assert [flip.prob for flip in flips] == [0.0, 1.0]
+        assert [step.type for (step,) in rest] == ["Pad", "LoadAnnotations", "PackDetInputs"]
+        assert rest[-1][0].meta_keys == ("img_id", "flip", "flip_direction")
+
+    def test_default_for_segmentation_reaches_a_wrapped_dataset(self):
+        leaf = dict(type="ADE20KDataset", pipeline=SEG_PIPELINE)
+        dataset = dict(type="ConcatDataset", datasets=[leaf, dict(leaf)])
+        cfg = small_config(default_scope="mmseg", test_dataloader=dict(dataset=dataset))
+        enable_tta(cfg)
+        assert cfg.model.type == "SegTTAModel"
+        for inner in cfg.test_dataloader.dataset.datasets:
+            assert [step["type"] for step in inner["pipeline"]] == [
+                "LoadImageFromFile",
+                "TestTimeAug",
+            ]
+
+    @pytest.mark.parametrize("model", [dict(mask_head={}), dict(roi_head=dict(mask_head={}))])
+    def test_detectors_with_masks_have_no_default(self, model):
+        with pytest.raises(ValueError, match="masks"):
+            enable_tta(small_config(model=model))
+
+    def test_other_packages_have_no_default(self):
+        with pytest.raises(ValueError, match="mmpretrain"):
+            enable_tta(small_config(default_scope="mmpretrain"))
+
+    def test_a_pipeline_without_packing_is_refused(self):
+        dataset = dict(type="CocoDataset", pipeline=DET_PIPELINE[:-1])
+        with pytest.raises(ValueError, match="Pack"):
+            enable_tta(small_config(test_dataloader=dict(dataset=dataset)))
+
+
+class TestCpuProcesses:
+    def test_a_single_process_is_left_alone(self, monkeypatch):
+        monkeypatch.setattr(devices, "has_accelerator", lambda: False)
+        cfg = small_config()
+        join_cpu_processes(cfg)
+        assert not torch.distributed.is_initialized()
+        assert "model_wrapper_cfg" not in cfg
+
+    def test_nccl_without_gpu_says_what_to_do(self, monkeypatch):
+        monkeypatch.setattr(devices, "has_accelerator", lambda: False)
+        with pytest.raises(ValueError, match=r"env_cfg\.dist_cfg\.backend=gloo"):
+            join_cpu_processes(small_config(launcher="pytorch"))
+
+    def test_gloo_joins_and_wraps_the_model_without_a_gpu_number(self, monkeypatch):
+        monkeypatch.setattr(devices, "has_accelerator", lambda: False)
+        calls = []
+        monkeypatch.setattr(
+            torch.distributed, "init_process_group", lambda **given: calls.append(given)
+        )
+        dist_cfg = dict(backend="gloo", timeout=60)
+        cfg = small_config(launcher="pytorch", env_cfg=dict(dist_cfg=dist_cfg))
+        join_cpu_processes(cfg)
+        assert calls[0]["backend"] == "gloo"
+        assert calls[0]["timeout"].total_seconds() == 60
+        assert cfg.model_wrapper_cfg.device_ids is None
+
+
+class TestMistakes:
+    @pytest.mark.parametrize("options", ["no_value", "a=[1,(2]"])
+    def test_unreadable_config_options_are_a_usage_error(self, options, capsys):
+        parser = ArgumentParser()
+        add_common_arguments(parser)
+        with pytest.raises(SystemExit, match="2"):
+            parse_arguments(parser, ["c.py", "--cfg-options", options])
+        assert "takes KEY=VALUE pairs" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("error", [ValueError, FileNotFoundError])
+    def test_a_users_mistake_is_one_message_and_status_2(self, error, capsys):
+        with pytest.raises(SystemExit, match="2"), exit_on_user_error(ArgumentParser(prog="tool")):
+            raise error("what to do")
+        assert capsys.readouterr().err == "tool: error: what to do\n"
+
+    def test_other_errors_keep_their_traceback(self):
+        with pytest.raises(RuntimeError), exit_on_user_error(ArgumentParser()):
+            raise RuntimeError("a bug")
+
+    @pytest.mark.parametrize(
+        ("tool", "arguments", "message"),
+        [
+            ("train.py", ["no.py"], "no config no.py"),
+            ("test.py", ["no.py", "no.pth"], "no config no.py"),
+            ("test.py", ["no.py", "no.pth", "--out", "o.txt"], ".pkl or .pickle"),
+            ("test.py", ["no.py"], "checkpoint"),
+        ],
+    )
+    def test_tools_end_with_status_2(self, tool, arguments, message, monkeypatch, capsys):
+        monkeypatch.setattr(sys, "argv", [tool, *arguments])
+        with pytest.raises(SystemExit, match="2"):
+            runpy.run_path(str(TOOLS / tool), run_name="__main__")
+        assert message in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("script", "arguments"),
+        [("dist_train.sh", ["c"]), ("dist_test.sh", ["c", "p"]), ("slurm_train.sh", ["p", "j"])],
+    )
+    def test_scripts_without_their_arguments_show_their_usage(self, script, arguments):
+        command = ["bash", str(TOOLS / script), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert done.stderr.startswith("usage: ")
+
+
+def test_train_then_test_by_the_tools(tmp_path, monkeypatch, capsys):
+    """The tools drive any model of mmengine's, from any folder."""
+    here = Path(__file__).parent
+    config = str(here / "tiny_config.py")
+    monkeypatch.syspath_prepend(here)
+    monkeypatch.chdir(tmp_path)
+    train = ["train.py", config, "--auto-scale-lr", "--cfg-options", "train_cfg.max_iters=3"]
+    monkeypatch.setattr(sys, "argv", train)
+    runpy.run_path(str(TOOLS / "train.py"), run_name="__main__")
+    checkpoint = "work_dirs/tiny_config/iter_3.pth"
+    monkeypatch.setattr(sys, "argv", ["test.py", config, checkpoint, "--out", "o/out.pkl"])
+    runpy.run_path(str(TOOLS / "test.py"), run_name="__main__")
+    output = capsys.readouterr().out
+    assert "Scaling the original LR by 0.5" in output
+    assert "Iter(test) [4/4]    error: " in output
+    assert len(load("o/out.pkl")) == 16
