@@ -2,10 +2,12 @@
 
 Since torch 2.6 ``torch.load`` refuses every type that it does not know (``weights_only=True``).
 A checkpoint of mmengine's Runner holds some: the logged scalars (``HistoryBuffer`` over numpy
-arrays), numpy scalars such as the best score, and methods named by ``getattr``.
+arrays), numpy scalars such as the best score, and methods named by ``getattr``. One of timm's
+training holds its command line (``Namespace``).
 """
 
 import pickle
+from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +27,7 @@ _METHODS = {
 
 
 def allow_mmengine_checkpoints() -> None:
-    """Allow, for this process, what an mmengine checkpoint holds beyond tensors.
+    """Allow, for this process, what an mmengine or timm checkpoint holds beyond tensors.
 
     Nothing else is let through: a file that names any other function or class is refused as
     before, and ``getattr`` reads only the few methods listed here. Does nothing where torch has no
@@ -57,6 +59,7 @@ _rebuild_array = np.empty(0).__reduce__()[0]
 _rebuild_scalar = np.float64(0).__reduce__()[0]
 
 _ALLOWED = [
+    Namespace,
     HistoryBuffer,
     OneCycleParamScheduler,
     _named(_read_method, "builtins", "getattr"),

@@ -90,7 +90,7 @@ def test_scene_depends_on_the_generator_alone():
 
 
 def test_every_class_has_an_outline_and_a_colour_of_its_own():
-    assert len(shapes._UNIT_OUTLINES) == len(SHAPE_CLASSES) == len(set(SHAPE_PALETTE)) == 5
+    assert len(shapes._UNIT_OUTLINES) == len(SHAPE_CLASSES) == len(set(SHAPE_PALETTE)) == 3
     for outline in shapes._UNIT_OUTLINES:
         assert np.linalg.norm(outline, axis=1).max() == pytest.approx(1)
         assert abs(outline.mean(axis=0)).max() == pytest.approx(0, abs=1e-9)

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import torch
 from mmengine.model import BaseModule
 from timm.layers import LayerNorm2d, trunc_normal_
 from torch import Tensor, nn
 
+from ...checkpoint import translate_on_load, with_own_loader
 from ...registry import register_model
 from ..layers import AttentionStage
 from ..layers.conv import ConvStage, Downsample, Stem, build_norm, check_norm_cfg
@@ -96,7 +97,19 @@ class FasterViT(BaseModule):
             {str(i): output_norm(out_norm, channels[i], norm_cfg) for i in self.out_indices}
         )
         self.apply(initialize)
+        self.register_load_state_dict_pre_hook(translate_on_load)
         self._freeze()
+
+    def init_weights(self) -> None:
+        """Initialise as ``init_cfg`` says; a ``Pretrained`` one as :func:`load_backbone` does.
+
+        Its keys are ``checkpoint`` (path, URL or ``mmfastervit://NAME``), ``prefix`` and
+        ``trust_checkpoint``.
+        """
+        init_cfg = self.init_cfg
+        self.init_cfg = with_own_loader(init_cfg)
+        super().init_weights()
+        self.init_cfg = init_cfg
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Compute the feature maps of the stages in ``out_indices``.
@@ -117,6 +130,7 @@ class FasterViT(BaseModule):
         for i, stage in enumerate(self.stages):
             x = stage(x)
             if i in self.out_indices:
+                # mmcv's RoIAlign reads other memory formats wrongly, without an error
                 outputs.append(self.out_norms[str(i)](x).contiguous())
             if i < len(self.downsamples):
                 x = self.downsamples[i](x)
@@ -187,8 +201,12 @@ def drop_path_schedule(arch: Arch, rate: float | None) -> list[list[float]]:
     rate = arch.drop_path_rate if rate is None else rate
     if not 0 <= rate < 1:
         raise ValueError(f"drop_path_rate={rate} must lie in [0, 1)")
-    rates = torch.linspace(0, rate, sum(arch.depths)).split(list(arch.depths))
-    return [stage.tolist() for stage in rates]
+    last = max(sum(arch.depths) - 1, 1)
+    starts = accumulate(arch.depths, initial=0)
+    return [
+        [rate * (start + block) / last for block in range(depth)]
+        for start, depth in zip(starts, arch.depths, strict=False)
+    ]
 
 
 def attention_stage(

@@ -25,10 +25,12 @@ def run_block(block: nn.Module, *inputs, with_cp: bool):
 def running_statistics_kept(module: nn.Module) -> Iterator[None]:
     """Keep batch normalisation from counting a batch a second time when it is recomputed."""
     norms = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
     for norm in norms:
-        norm.track_running_stats = False
+        norm.momentum = 0.0  # running statistics go on as they are
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for norm, (momentum, batches) in zip(norms, before, strict=True):
+            norm.momentum = momentum
+            norm.num_batches_tracked.copy_(batches)

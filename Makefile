@@ -1,0 +1,29 @@
+# `make` lists the targets. PYTHON=/path/to/python3.11 names the interpreter of the set-up;
+# ARGS="..." is handed on to the demo or to pytest.
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint clean
+
+help:      ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup:     ## install torch, OpenMMLab and this package into .venv (at once when done before)
+	bash tools/setup_env.sh
+
+demo: setup      ## see it work on made images
+	$(BIN)/python tools/demo.py $(ARGS)
+
+test: setup      ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+test-all: setup  ## run the slow tests too
+	$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+
+lint: setup      ## check style and format with ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:     ## remove work_dirs (runs and their checkpoints), builds and caches; keep data and .venv
+	rm -rf work_dirs build dist mmfastervit.egg-info .pytest_cache .ruff_cache
+	find . -name .venv -prune -o -name data -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,6 @@
+_base_ = "./cascade-mask-rcnn_fastervit-0_fpn_amp-ms-crop-3x_coco.py"
+
+model = dict(
+    backbone=dict(arch="fastervit_3", init_cfg=dict(checkpoint="mmfastervit://fastervit_3_224_1k")),
+    neck=dict(in_channels=[128, 256, 512, 1024]),
+)

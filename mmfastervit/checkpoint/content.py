@@ -1,0 +1,184 @@
+"""What a checkpoint holds: the weights of a FasterViT, of which architecture, and what else."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor
+
+from ..models.backbones.archs import ARCHS, ATTENTION_STAGES, NUM_STAGES, Arch
+from .names import backbone_part, from_published, is_inside, is_known, is_published, roots
+
+WRAPPING_KEYS = ("state_dict", "model")
+
+
+@dataclass(frozen=True)
+class Content:
+    """A FasterViT as found in a checkpoint.
+
+    Args:
+        weights: Its weights, under this package's names.
+        published: Whether they stood there under the reference implementation's names.
+        windows: Window sides of stages, as far as the checkpoint tells: our own files do not.
+        archs: Published architectures that agree with all of it.
+        dropped: Names, as they stood there, of what is not such a weight, by kind.
+        unexpected: Names of what belongs to no part of a FasterViT.
+    """
+
+    weights: dict[str, Tensor]
+    published: bool
+    windows: dict[int, int]
+    archs: list[str]
+    dropped: dict[str, list[str]]
+    unexpected: list[str]
+
+
+def find_backbone(
+    checkpoint: Mapping[str, Any], source: str, prefix: str | None = None, arch: str | None = None
+) -> Content:
+    """Find the FasterViT in a checkpoint: a state dict, or one under 'state_dict' or 'model'.
+
+    Args:
+        checkpoint: What the file holds.
+        source: What to call it in errors.
+        prefix: What precedes the backbone's names, where it is not a usual wrapper's.
+        arch: The architecture, where it is known; decides where the weights fit several, and
+            tells their windows.
+
+    Raises:
+        ValueError: There is none.
+    """
+    entries = unwrap(checkpoint)
+    tensors = {name: value for name, value in entries.items() if isinstance(value, Tensor)}
+    if not tensors:
+        raise ValueError(f"{source} holds no weights, as such or under {WRAPPING_KEYS}")
+    try:
+        weights, others = backbone_part(tensors, prefix)
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}") from error
+    if not any(is_known(name) for name in weights):
+        raise ValueError(
+            f"{source} holds no weights of a FasterViT: not one of its {len(tensors)} names is "
+            f"known ({shorten(tensors)}). Is it of another model? Or name what precedes the "
+            f"backbone's names, by prefix=... in init_cfg"
+        )
+    published = is_published(weights)
+    windows = window_sides(weights)
+    dropped = {}
+    if published:
+        weights, dropped = from_published(weights)
+    if others:
+        dropped[f"of other parts: {shorten(roots(others))}"] = others
+    if len(tensors) < len(entries):
+        dropped["no tensors"] = [name for name in entries if name not in tensors]
+    unexpected = [name for name in weights if not is_inside(name)]
+    weights = {name: value for name, value in weights.items() if is_inside(name)}
+    archs = recognise_arch(weights, windows)
+    if arch in archs:
+        archs = [arch]
+        windows = dict(zip(ATTENTION_STAGES, ARCHS[arch].windows, strict=True))
+    return Content(weights, published, windows, archs, dropped, unexpected)
+
+
+def unwrap(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the state dict of a checkpoint, which may be the checkpoint itself."""
+    nested = (checkpoint.get(key) for key in WRAPPING_KEYS)
+    return next((value for value in nested if isinstance(value, Mapping)), checkpoint)
+
+
+def window_sides(published: Mapping[str, Tensor]) -> dict[int, int]:
+    """Window side of each attention stage, read off the derived tables of a published file."""
+    sides = {}
+    for stage in ATTENTION_STAGES:
+        table = published.get(f"levels.{stage}.blocks.0.attn.pos_emb_funct.relative_coords_table")
+        if table is not None:
+            sides[stage] = (table.shape[1] + 1) // 2
+    return sides
+
+
+def recognise_arch(weights: Mapping[str, Tensor], windows: Mapping[int, int]) -> list[str]:
+    """Name the published architectures that weights under our names agree with; often just one."""
+    found = infer_arch(weights, windows)
+    num_stages = count_stages(weights)
+    if found is None:
+        return []
+    seen = _visible(found, num_stages, windows)
+    return [name for name, arch in ARCHS.items() if _visible(arch, num_stages, windows) == seen]
+
+
+def infer_arch(weights: Mapping[str, Tensor], windows: Mapping[int, int]) -> Arch | None:
+    """Read an architecture off the shapes of weights under our names.
+
+    Stages that are not there count one block. Shapes do not tell the heads of convolutional stages,
+    propagation and drop path, nor, where ``windows`` lacks them, the windows.
+    """
+    shapes = {name: tuple(value.shape) for name, value in weights.items()}
+    num_stages = count_stages(weights)
+    if num_stages == 0 or len(shapes.get("stem.conv2.weight", ())) != 4:
+        return None
+    dim, in_dim = shapes["stem.conv2.weight"][:2]
+    depths = [max(_count_blocks(weights, stage), 1) for stage in range(NUM_STAGES)]
+    arch = Arch(dim, in_dim, depths, (1,) * NUM_STAGES)
+    if num_stages <= ATTENTION_STAGES[0]:
+        return arch
+    first = f"stages.{ATTENTION_STAGES[0]}.blocks.0.window"
+    hidden = shapes.get(f"{first}.mlp.fc1.weight", (4, 1))
+    heads = [
+        shapes.get(f"stages.{stage}.blocks.0.window.relative_bias.fc2.weight", (1,))[0]
+        for stage in ATTENTION_STAGES
+    ]
+    try:
+        return replace(
+            arch,
+            num_heads=(1, 1, *heads),
+            windows=[windows.get(stage, 7) for stage in ATTENTION_STAGES],
+            carrier_size=2 if any(".carrier." in name for name in shapes) else 0,
+            layer_scale=1e-5 if f"{first}.scale1.gamma" in shapes else None,
+            mlp_ratio=hidden[0] / hidden[1],
+        )
+    except ValueError:  # shapes that no FasterViT can have
+        return None
+
+
+def describe(arch: Arch) -> str:
+    """Say what shapes tell of an architecture."""
+    carriers = "carriers" if arch.carrier_size else "no carriers"
+    scales = "layer scale" if arch.layer_scale else "no layer scale"
+    return (
+        f"dim={arch.dim}, in_dim={arch.in_dim}, depths={arch.depths}, "
+        f"heads {arch.num_heads[2:]}, {carriers}, {scales}"
+    )
+
+
+def count_stages(weights: Mapping[str, Tensor]) -> int:
+    """Count the stages in weights under our names, from the first without a gap."""
+    depths = [_count_blocks(weights, stage) for stage in range(NUM_STAGES)]
+    return depths.index(0) if 0 in depths else NUM_STAGES
+
+
+def _count_blocks(weights: Mapping[str, Tensor], stage: int) -> int:
+    start = f"stages.{stage}.blocks."
+    inside = (name.removeprefix(start) for name in weights if name.startswith(start))
+    return len({name.partition(".")[0] for name in inside})
+
+
+def _visible(arch: Arch, num_stages: int, windows: Mapping[int, int]) -> tuple:
+    """What the shapes of the first stages, and such windows as are known, tell of ``arch``."""
+    convolutional = (arch.dim, arch.in_dim, arch.depths[:num_stages])
+    if num_stages <= ATTENTION_STAGES[0]:
+        return convolutional
+    sides = zip(ATTENTION_STAGES, arch.windows, strict=True)
+    return (
+        *convolutional,
+        arch.num_heads[ATTENTION_STAGES[0] : num_stages],
+        arch.carrier_size > 0,
+        arch.layer_scale is not None,
+        arch.mlp_ratio,
+        [side for stage, side in sides if stage in windows],
+    )
+
+
+def shorten(names: Iterable[str], most: int = 3) -> str:
+    """List the first few names."""
+    names = list(names)
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -1,0 +1,200 @@
+"""Conversion of checkpoint files between published names and this package's."""
+
+import hashlib
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ..models.backbones.archs import ARCHS
+from ..models.backbones.fastervit import FasterViT
+from .content import Content, count_stages, find_backbone, infer_arch
+from .loading import check_fit, count, count_kinds
+from .names import to_published
+from .reading import ARCH_KEY, SAFETENSORS, read_checkpoint, stated_arch
+from .sources import resolve_source
+
+SUFFIXES = (".pth", ".pth.tar", ".pt", SAFETENSORS)
+_NOT_MADE = (
+    "not made up, so load it with strict=False: the classifier (norm.*, head.*) and the derived "
+    "tables (relative_bias, relative_coords_table, relative_position_index)"
+)
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What a conversion did; as a string, the report of the command.
+
+    Args:
+        source: The file read.
+        target: The file written.
+        to_published: Whether it has the reference implementation's names, or this package's.
+        archs: Published architectures it agrees with; none for a custom one.
+        tensors: Tensors written.
+        unexpected: Names in the source of what belongs to no part of a FasterViT.
+        dropped: Names in the source of what was left out, by kind.
+        sha256: Hash of the file written.
+    """
+
+    source: str
+    target: Path
+    to_published: bool
+    archs: tuple[str, ...]
+    tensors: int
+    unexpected: tuple[str, ...]
+    dropped: Mapping[str, list[str]]
+    sha256: str
+
+    def __str__(self) -> str:
+        names = "published" if self.to_published else "mmfastervit's"
+        made_up = f"; {_NOT_MADE}" if self.to_published else ""
+        return (
+            f"{self.source} -> {self.target}: {' or '.join(self.archs) or 'custom arch'}, "
+            f"{self.tensors} tensors under {names} names, read back and compared; unexpected: "
+            f"{count(self.unexpected)}; dropped: {count_kinds(self.dropped)}{made_up}\n"
+            f"sha256 {self.sha256}"
+        )
+
+
+def convert(
+    source: str | Path,
+    target: str | Path,
+    arch: str | None = None,
+    trust_checkpoint: bool = False,
+    force: bool = False,
+) -> Conversion:
+    """Write the FasterViT of a checkpoint file under the other implementation's names.
+
+    The file is written under another name beside ``target``, read back, compared and only then
+    moved there, so that ``target`` is a whole file or not there.
+
+    Args:
+        source: Path, URL or ``mmfastervit://NAME``.
+        target: A file ending in one of ``SUFFIXES``; the last makes it a safetensors file.
+        arch: The published architecture it must be; needed where shapes fit several, to have the
+            file name it.
+        trust_checkpoint: Unpickle whatever the source holds, which runs any code in it.
+        force: Replace ``target`` if it is there.
+
+    Raises:
+        FileNotFoundError: No such source, or no folder to write to.
+        FileExistsError: ``target`` is there, and not ``force``.
+        ValueError: The source holds no whole FasterViT, or not ``arch``.
+    """
+    source, target = str(source), Path(target).expanduser()
+    _check_target(target, force)
+    entries = read_checkpoint(resolve_source(source), trust_checkpoint)
+    content = find_backbone(entries, source, arch=stated_arch(entries) or arch)
+    _check_arch(content, source, arch)
+    written = content.weights if content.published else to_published(content.weights)
+    norms = [name for name in content.weights if name.startswith("out_norms.")]
+    no_place = {} if content.published or not norms else {"output norms": norms}
+    return Conversion(
+        source=source,
+        target=target,
+        to_published=not content.published,
+        archs=tuple(content.archs),
+        tensors=len(written),
+        unexpected=tuple(content.unexpected),
+        dropped=content.dropped | no_place,
+        sha256=_write_whole(target, written, content),
+    )
+
+
+def _check_target(target: Path, force: bool) -> None:
+    if not target.name.endswith(SUFFIXES):
+        raise ValueError(f"{target}: the name must end in one of {', '.join(SUFFIXES)}")
+    if target.exists() and not force:
+        raise FileExistsError(f"{target} is there already; --force replaces it")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {target.parent} to write to")
+
+
+def _check_arch(content: Content, source: str, arch: str | None) -> None:
+    """Raise unless the weights are all that a backbone of their architecture has."""
+    if arch is not None and arch not in ARCHS:
+        raise ValueError(f"unknown arch {arch!r}; choose one of {', '.join(ARCHS)}")
+    inferred = infer_arch(content.weights, content.windows)
+    if inferred is None or "stem.conv1.weight" not in content.weights:
+        raise ValueError(f"{source} lacks parts of every FasterViT: its stem or its first stage")
+    if arch is not None and arch not in content.archs:
+        looks = " or ".join(content.archs) or "no published architecture"
+        raise ValueError(f"{source} is not of {arch}: it looks like {looks}")
+    with torch.device("meta"):
+        model = FasterViT(
+            asdict(inferred),
+            in_channels=content.weights["stem.conv1.weight"].shape[1],
+            out_indices=range(count_stages(content.weights)),
+            out_norm=None,
+        )
+    check_fit(model, content, source)
+
+
+def _write_whole(target: Path, written: Mapping[str, Tensor], content: Content) -> str:
+    """Write beside ``target``, compare, move it there; return the file's hash."""
+    part = target.with_name(f".{uuid.uuid4().hex}.{target.name}")
+    try:
+        _write(part, written, content.archs)
+        _compare(part, written, content.weights)
+        sha256 = _hash(part)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    return sha256
+
+
+def _write(path: Path, weights: Mapping[str, Tensor], archs: list[str]) -> None:
+    meta = {ARCH_KEY: archs[0]} if len(archs) == 1 else {}
+    whole = _unshare(weights)
+    if path.suffix == SAFETENSORS:
+        save_file(whole, path, metadata={"format": "pt", **meta})
+    else:
+        with path.open("wb") as file:  # given a path, torch.save writes its name into the file
+            torch.save({"state_dict": whole, "meta": meta}, file)
+
+
+def _unshare(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copy what is not alone in its storage: safetensors refuses it, torch.save keeps the rest."""
+    whole, storages = {}, set()
+    for name, value in weights.items():
+        storage = value.untyped_storage()
+        is_part = storage.nbytes() > value.nbytes
+        if is_part or storage.data_ptr() in storages or not value.is_contiguous():
+            value = value.clone(memory_format=torch.contiguous_format)
+        storages.add(storage.data_ptr())
+        whole[name] = value
+    return whole
+
+
+def _compare(path: Path, written: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> None:
+    """Raise unless the file holds what was written, and that is what was learned, bit by bit."""
+    entries = read_checkpoint(path)
+    back = find_backbone(entries, str(path)).weights
+    if not (_equal(entries["state_dict"], written) and _equal(_learned(back), _learned(source))):
+        raise ValueError(f"{path}: what was read back is not what was written")
+
+
+def _learned(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: v for name, v in weights.items() if not name.startswith("out_norms.")}
+
+
+def _equal(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(_same_bits(value, b[name]) for name, value in a.items())
+
+
+def _same_bits(a: Tensor, b: Tensor) -> bool:
+    same_kind = a.dtype == b.dtype and a.shape == b.shape
+    return same_kind and torch.equal(*(t.reshape(-1).view(torch.uint8) for t in (a, b)))
+
+
+def _hash(path: Path) -> str:
+    sha256 = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):
+            sha256.update(chunk)
+    return sha256.hexdigest()

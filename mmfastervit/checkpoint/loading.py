@@ -1,0 +1,225 @@
+"""Loading a checkpoint into a FasterViT: all of it fits, or it is an error."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.logging import print_log
+from mmengine.model import PretrainedInit, update_init_info
+from torch import Tensor, nn
+
+from ..models.backbones.archs import ARCHS, ATTENTION_STAGES, NUM_STAGES
+from .content import Content, describe, find_backbone, infer_arch, shorten
+from .reading import read_checkpoint, stated_arch
+from .sources import resolve_source
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of a checkpoint's weights; as a string, one line.
+
+    Args:
+        source: The checkpoint.
+        archs: Published architectures that it agrees with; none for a custom one.
+        loaded: Entries of the model's state dict, parameters and running statistics, that it gave.
+        total: Entries that there are.
+        missing: Names of entries that it lacks and that keep their values: output norms.
+        unexpected: Names in it that belong to no part of a FasterViT, not loaded.
+        dropped: Names in it that have no use here, by kind, not loaded.
+    """
+
+    source: str
+    archs: tuple[str, ...]
+    loaded: int
+    total: int
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    dropped: Mapping[str, list[str]]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.source}: {' or '.join(self.archs) or 'custom arch'}, {self.loaded} of "
+            f"{self.total} parameters loaded; missing: {count(self.missing)}; unexpected: "
+            f"{count(self.unexpected)}; dropped: {count_kinds(self.dropped)}"
+        )
+
+
+def load_backbone(
+    model: nn.Module,
+    checkpoint: str | Path,
+    prefix: str | None = None,
+    trust_checkpoint: bool = False,
+) -> LoadReport:
+    """Load a checkpoint into a FasterViT: a published file, our own, or a detector's.
+
+    Args:
+        model: The backbone.
+        checkpoint: Path, URL, or ``mmfastervit://NAME``.
+        prefix: What precedes the backbone's names in the file, where it is not a usual one.
+        trust_checkpoint: Unpickle whatever the file holds, which runs any code its author put
+            there.
+
+    Raises:
+        FileNotFoundError: There is no such file, or it could not be downloaded.
+        ValueError: The file is unreadable, of another architecture, or lacks learned weights.
+    """
+    source = str(checkpoint)
+    entries = read_checkpoint(resolve_source(source), trust_checkpoint)
+    return _load(model, find_backbone(entries, source, prefix, stated_arch(entries)), source)
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str) -> LoadReport:
+    """Load weights under published or our names into a FasterViT.
+
+    Raises:
+        ValueError: They are of another architecture, or lack learned weights.
+    """
+    return _load(model, find_backbone(weights, source), source)
+
+
+class PretrainedBackbone:
+    """Initialise a FasterViT by :func:`load_backbone`, whose arguments it takes."""
+
+    def __init__(
+        self, checkpoint: str | Path, prefix: str | None = None, trust_checkpoint: bool = False
+    ):
+        self.arguments = (checkpoint, prefix, trust_checkpoint)
+
+    def __call__(self, module: nn.Module) -> None:
+        """Load; called by mmengine's ``initialize``."""
+        report = load_backbone(module, *self.arguments)
+        if hasattr(module, "_params_init_info"):
+            update_init_info(module, init_info=f"loaded from {report.source}")
+
+
+def with_own_loader(init_cfg: dict | list[dict] | None) -> list[dict]:
+    """Replace mmengine's loader of ``Pretrained`` in an ``init_cfg`` by ours, and put it last."""
+    configs = [init_cfg] if isinstance(init_cfg, dict) else init_cfg or []
+    pretrained = [cfg for cfg in configs if cfg["type"] in ("Pretrained", PretrainedInit)]
+    others = [cfg for cfg in configs if cfg not in pretrained]
+    return others + [{**cfg, "type": PretrainedBackbone} for cfg in pretrained]
+
+
+def translate_on_load(module: nn.Module, weights: dict[str, Any], prefix: str, *_) -> None:
+    """Pre-hook of ``load_state_dict``: turn a checkpoint below ``prefix`` into our own names.
+
+    Where names had to change, the result is logged. To load only some weights on purpose, update
+    ``state_dict()`` by them and load that: ``strict=False``, which mmengine's ``load_checkpoint``
+    means by default, does not excuse learned weights that are missing.
+
+    Raises:
+        ValueError: There are weights below ``prefix``, but none of a FasterViT, or not all of this
+            one's, or of another one.
+    """
+    inside = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+    if not inside:
+        return
+    source = f"the checkpoint below {prefix!r}" if prefix else "the checkpoint"
+    content = find_backbone(inside, source)
+    is_ours = content.weights.keys() <= inside.keys()
+    report = check_fit(module, content, source)
+    if is_ours:
+        return
+    for name in inside:
+        del weights[prefix + name]
+    fitting = module.state_dict().keys() & content.weights.keys()
+    weights.update({prefix + name: content.weights[name] for name in fitting})
+    print_log(str(report), logger="current")
+
+
+def check_fit(model: nn.Module, content: Content, source: str) -> LoadReport:
+    """Compare weights with a FasterViT's, by name and shape, and windows.
+
+    Only output norms, which classifiers do not have, and counters of batches may be missing; what
+    belongs to parts that the model does not build is dropped.
+
+    Raises:
+        ValueError: They do not fit; names the architecture that they look like.
+    """
+    target = model.state_dict()
+    strangers = [name for name in content.weights if name not in target]
+    not_built = [name for name in strangers if _is_unbuilt(name, model)]
+    missing = [name for name in target if name not in content.weights]
+    problems = [
+        *_some("of another shape", _misfits(target, content.weights)),
+        *_window_misfits(model, content.windows),
+        *_some("missing", [name for name in missing if _is_learned(name)]),
+        *_some("of no place here", [name for name in strangers if name not in not_built]),
+    ]
+    if problems:
+        advice = _advise(model, content)
+        raise ValueError(f"{source} does not fit this FasterViT: {'; '.join(problems)}. {advice}")
+    return LoadReport(
+        source,
+        tuple(content.archs),
+        len(target) - len(missing),
+        len(target),
+        tuple(missing),
+        tuple(content.unexpected),
+        content.dropped | ({"of parts not built": not_built} if not_built else {}),
+    )
+
+
+def count(names: Iterable[str]) -> str:
+    """Count names and give the first few."""
+    names = list(names)
+    return f"{len(names)} ({shorten(names)})" if names else "none"
+
+
+def count_kinds(names_by_kind: Mapping[str, list[str]]) -> str:
+    """Count names by kind."""
+    return ", ".join(f"{len(names)} {kind}" for kind, names in names_by_kind.items()) or "none"
+
+
+def _load(model: nn.Module, content: Content, source: str) -> LoadReport:
+    report = check_fit(model, content, source)
+    target = model.state_dict()
+    model.load_state_dict({k: v for k, v in content.weights.items() if k in target}, strict=False)
+    print_log(str(report), logger="current")
+    return report
+
+
+def _is_learned(name: str) -> bool:
+    return not name.startswith("out_norms.") and not name.endswith(".num_batches_tracked")
+
+
+def _is_unbuilt(name: str, model: nn.Module) -> bool:
+    part, _, rest = name.partition(".")
+    if part == "out_norms":
+        return True
+    built = {"stages": len(model.stages), "downsamples": len(model.downsamples)}
+    index = rest.partition(".")[0]
+    return part in built and index.isdigit() and built[part] <= int(index) < NUM_STAGES
+
+
+def _misfits(target: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
+    return [
+        f"{name} {tuple(value.shape)} instead of {tuple(target[name].shape)}"
+        for name, value in weights.items()
+        if name in target and value.shape != target[name].shape
+    ]
+
+
+def _window_misfits(model: nn.Module, sides: Mapping[int, int]) -> list[str]:
+    windows = dict(zip(ATTENTION_STAGES, model.arch.windows, strict=True))
+    return [
+        f"windows of {side} pixels instead of {windows[stage]} in stage {stage}"
+        for stage, side in sides.items()
+        if stage < len(model.stages) and side != windows[stage]
+    ]
+
+
+def _some(what: str, names: list[str]) -> list[str]:
+    return [f"{len(names)} {what} ({shorten(names)})"] if names else []
+
+
+def _advise(model: nn.Module, content: Content) -> str:
+    """Say which architecture weights look like that do not fit."""
+    if any(ARCHS[name] == model.arch for name in content.archs):
+        return "Its architecture is that of the model"
+    if content.archs:
+        return f"It looks like {' or '.join(content.archs)}: set arch={content.archs[0]!r}"
+    arch = infer_arch(content.weights, content.windows)
+    shape = f" ({describe(arch)})" if arch else ""
+    return f"It looks like no published architecture{shape}"

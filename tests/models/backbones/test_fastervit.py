@@ -1,0 +1,297 @@
+"""Properties of the backbone: shapes, interface, freezing, gradients, errors."""
+
+import copy
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from mmfastervit import FasterViT
+from mmfastervit.models.backbones import ARCHS
+
+SIZES = [(224, 224), (96, 160), (37, 501), (501, 37), (1, 1), (33, 225)]
+
+
+def build(arch, **options) -> FasterViT:
+    return FasterViT(arch, drop_path_rate=0.0, **options)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@torch.no_grad()
+def test_maps_have_published_channels_and_strides_at_any_size(tiny_arch, size):
+    model = build(tiny_arch).eval()
+    maps = model(torch.randn(2, 3, *size))
+    for x, channels, stride in zip(maps, model.out_channels, model.out_strides, strict=True):
+        assert x.shape == (2, channels, math.ceil(size[0] / stride), math.ceil(size[1] / stride))
+        assert x.is_contiguous()  # mmcv's RoIAlign misreads anything else
+        assert x.isfinite().all()
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_every_arch_builds_with_its_channels(arch):
+    with torch.device("meta"):
+        model = FasterViT(arch, out_indices=(-2, -1))
+    assert model.out_channels == ARCHS[arch].channels[2:]
+    assert model.out_strides == (16, 32)
+
+
+@pytest.mark.parametrize(
+    "out_indices", [(0, 1, 2, 3), (1, 2, 3), (3,), (2,), (0, 1), (0,)], ids=str
+)
+@pytest.mark.parametrize("carrier_size", [0, 2])
+def test_every_parameter_gets_a_gradient(tiny_arch, out_indices, carrier_size):
+    tiny_arch.update(carrier_size=carrier_size)
+    model = build(tiny_arch, out_indices=out_indices)
+    sum(x.square().mean() for x in model(torch.randn(2, 3, 130, 70))).backward()
+    without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+
+
+def test_stages_beyond_the_last_requested_are_not_built(tiny_arch):
+    model = build(tiny_arch, out_indices=(1,))
+    assert len(model.stages) == 2
+    assert len(model.downsamples) == 1
+    assert list(model.out_norms) == ["1"]
+
+
+@pytest.mark.parametrize("kind", ["LN", "BN", None])
+@torch.no_grad()
+def test_out_norm_is_a_norm_of_the_raw_map(tiny_arch, kind):
+    torch.manual_seed(1)
+    raw = build(tiny_arch, out_norm=None).eval()
+    torch.manual_seed(1)
+    normed = build(tiny_arch, out_norm=kind).eval()
+    images = torch.randn(1, 3, 64, 64)
+    for norm, a, b in zip(normed.out_norms.values(), raw(images), normed(images), strict=True):
+        torch.testing.assert_close(norm(a), b)
+    if kind == "LN":
+        assert b.mean(1).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("frozen", [-1, 0, 1, 2, 3, 4])
+def test_frozen_stages_stay_frozen_and_in_eval(tiny_arch, frozen):
+    model = build(tiny_arch, frozen_stages=frozen)
+    assert model.train() is model
+    parts = [model.stem, *model.stages]
+    for i, part in enumerate(parts):
+        expected = i > frozen
+        assert all(p.requires_grad is expected for p in part.parameters())
+        assert all(m.training is expected for m in part.modules())
+    for i, downsample in enumerate(model.downsamples):
+        assert all(p.requires_grad is (i >= frozen) for p in downsample.parameters())
+    assert all(p.requires_grad for p in model.out_norms.parameters())
+    model(torch.randn(2, 3, 64, 64))[-1].mean().backward()
+
+
+def test_norm_eval_keeps_statistics(tiny_arch):
+    model = build(tiny_arch, norm_eval=True).train()
+    before = copy.deepcopy(dict(model.named_buffers()))
+    model(torch.randn(2, 3, 64, 64))
+    assert all(torch.equal(before[name], b) for name, b in model.named_buffers())
+    assert model.training
+
+
+def test_checkpointed_equals_plain(tiny_arch):
+    """Outputs, gradients and running statistics are those of a plain pass."""
+    plain = build(tiny_arch).train()
+    saving = build(tiny_arch, with_cp=True).train()
+    saving.load_state_dict(plain.state_dict())
+    images = torch.randn(2, 3, 70, 90)
+    for model in (plain, saving):
+        sum(x.square().mean() for x in model(images)).backward()
+    for (name, p), q in zip(plain.named_parameters(), saving.parameters(), strict=True):
+        torch.testing.assert_close(p.grad, q.grad, msg=name)
+    for (name, p), q in zip(plain.named_buffers(), saving.buffers(), strict=True):
+        torch.testing.assert_close(p, q, msg=name)
+
+
+def test_with_cp_saves_activations(tiny_arch):
+    def saved_bytes(model):
+        total = 0
+
+        def pack(x):
+            nonlocal total
+            total += x.numel() * x.element_size()
+            return x
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+            model.train()(torch.randn(2, 3, 64, 64))
+        return total
+
+    assert saved_bytes(build(tiny_arch, with_cp=True)) < 0.6 * saved_bytes(build(tiny_arch))
+
+
+def test_drop_path_rises_from_zero_to_its_rate(tiny_arch):
+    model = FasterViT(tiny_arch, drop_path_rate=0.4)
+    rates = [b.drop_path.drop_prob for s in model.stages[:2] for b in s.blocks]
+    rates += [b.window.drop_path.drop_prob for s in model.stages[2:] for b in s.blocks]
+    assert rates == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
+
+
+@torch.no_grad()
+def test_batch_of_two_equals_two_singles(tiny_arch):
+    model = build(tiny_arch).eval()
+    images = torch.randn(2, 3, 100, 150)
+    for both, first, second in zip(
+        model(images), model(images[:1]), model(images[1:]), strict=True
+    ):
+        torch.testing.assert_close(both, torch.cat((first, second)), rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_outputs_do_not_depend_on_sizes_seen_before(tiny_arch):
+    model = build(tiny_arch).eval()
+    images = torch.randn(1, 3, 100, 150)
+    keys = {name: value.shape for name, value in model.state_dict().items()}
+    fresh = copy.deepcopy(model)(images)
+    for size in SIZES:
+        model(torch.randn(1, 3, *size))
+    assert all(torch.equal(a, b) for a, b in zip(fresh, model(images), strict=True))
+    assert {name: value.shape for name, value in model.state_dict().items()} == keys
+
+
+@torch.no_grad()
+def test_eval_notices_changed_weights(tiny_arch):
+    """Cached position tables are dropped when weights change: in place, loaded, or behind .data."""
+    model = build(tiny_arch).eval()
+    images = torch.randn(1, 3, 100, 150)
+    other = build(tiny_arch).eval()
+    for p in other.parameters():
+        p.add_(torch.randn_like(p), alpha=0.1)
+    model(images)
+    model.load_state_dict(other.state_dict())
+    assert all(torch.equal(a, b) for a, b in zip(model(images), other(images), strict=True))
+    before = model(images)[2]
+    for block in model.stages[2].blocks:
+        block.window.position.fc2.weight.add_(0.1)
+    changed = model(images)[2]
+    assert not torch.equal(before, changed)
+    for block in model.stages[2].blocks:
+        block.window.position.fc2.weight.data.copy_(block.window.position.fc2.weight - 0.1)
+    model.train().eval()  # what mmengine does between an EMA swap and validation
+    torch.testing.assert_close(model(images)[2], before, rtol=1e-3, atol=1e-4)
+
+
+def test_eval_caches_tables_and_training_does_not(tiny_arch):
+    model = build(tiny_arch).eval()
+    block = model.stages[2].blocks[0]
+    images = torch.randn(1, 3, 100, 150)
+    with torch.no_grad():
+        model(images)
+    assert len(block._cache) == 1
+    model(images)  # gradients flow: tables must be part of the graph
+    assert len(block._cache) == 1
+    model.train()
+    assert len(block._cache) == 0
+    model(images.repeat(2, 1, 1, 1))
+    assert len(block._cache) == 0
+
+
+def test_deepcopy_and_ema_work_after_a_training_step(tiny_arch):
+    from mmengine.model import ExponentialMovingAverage
+
+    model = build(tiny_arch).train()
+    ema = ExponentialMovingAverage(model)
+    sum(x.mean() for x in model(torch.randn(2, 3, 64, 96))).backward()
+    ema.update_parameters(model)
+    clone = copy.deepcopy(model)
+    assert clone.state_dict().keys() == model.state_dict().keys()
+
+
+@torch.no_grad()
+def test_transposed_weights_transpose_the_maps(tiny_arch):
+    """Nothing prefers an axis, so rectangular grids are routed, biased and pooled rightly."""
+    model = build(tiny_arch, out_norm=None).eval()
+    for p in model.parameters():
+        p.add_(torch.randn_like(p), alpha=0.1)
+    turned = copy.deepcopy(model)
+    for module in turned.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight.copy_(module.weight.transpose(2, 3).clone())
+    for name, p in turned.named_parameters():
+        if name.endswith(("position.fc1.weight", "relative_bias.fc1.weight")):
+            p.copy_(p.flip(1))
+    images = torch.randn(1, 3, 90, 350)  # stage 2: 6x22, one row of windows by four
+    for a, b in zip(model(images), turned(images.transpose(2, 3)), strict=True):
+        torch.testing.assert_close(a, b.transpose(2, 3), rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_carrier_position_matters_beyond_the_pretraining_grid_only(tiny_arch):
+    inside = build(tiny_arch, out_norm=None).eval()
+    beyond = build(tiny_arch, out_norm=None, carrier_position="extrapolate").eval()
+    beyond.load_state_dict(inside.state_dict())
+    for p, q in zip(inside.parameters(), beyond.parameters(), strict=True):
+        p.add_(torch.randn_like(p), alpha=0.2)
+        q.copy_(p)
+    square, wide = torch.randn(1, 3, 224, 224), torch.randn(1, 3, 224, 448)
+    torch.testing.assert_close(inside(square), beyond(square))
+    assert not torch.allclose(inside(wide)[2], beyond(wide)[2], atol=1e-4)
+
+
+@torch.no_grad()
+def test_autocast_stays_close_to_full_precision(tiny_arch):
+    model = build(tiny_arch, out_norm=None).eval()
+    images = torch.randn(1, 3, 100, 150)
+    expected = model(images)
+    with torch.autocast("cpu", torch.bfloat16):
+        actual = model(images)
+    for a, b in zip(actual, expected, strict=True):
+        assert (a.float() - b).abs().max() < 0.1 * b.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (dict(arch="fastervit_9"), ValueError, "fastervit_0, fastervit_1"),
+        (dict(arch=3), TypeError, "name or a dict"),
+        (dict(arch=dict(dim=8)), ValueError, "missing fields.*depths"),
+        (dict(out_indices=(0, 4)), ValueError, "from -4 to 3"),
+        (dict(out_indices=(2, 1)), ValueError, "increasing"),
+        (dict(out_indices=()), ValueError, "increasing"),
+        (dict(out_indices=2), TypeError, "sequence"),
+        (dict(norm_cfg=dict(type="Quux")), ValueError, "BN.*SyncBN"),
+        (dict(norm_cfg=dict(type="BN", slope=1)), ValueError, "momentum"),
+        (dict(norm_cfg="BN"), TypeError, "dict"),
+        (dict(out_norm="GN"), ValueError, "LN"),
+        (dict(frozen_stages=5), ValueError, "-1 .*to 4"),
+        (dict(drop_path_rate=1.0), ValueError, r"\[0, 1\)"),
+        (dict(carrier_position="guess"), ValueError, "interpolate"),
+        (dict(drop_rate=0.1), TypeError, "drop_rate"),
+    ],
+    ids=str,
+)
+def test_bad_arguments_are_refused_by_name(tiny_arch, options, error, message):
+    with pytest.raises(error, match=message):
+        FasterViT(**{"arch": tiny_arch, **options})
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        dict(depths=(1, 1, 1)),
+        dict(dim=0),
+        dict(carrier_size=8),
+        dict(num_heads=(1, 1, 3, 2)),
+        dict(colour="red"),
+        dict(layer_scale=None),
+    ],
+    ids=str,
+)
+def test_bad_arch_fields_are_refused(tiny_arch, field):
+    with pytest.raises(ValueError, match="arch"):
+        FasterViT({**tiny_arch, **field})
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 64, 64), (0, 3, 64, 64), (1, 3, 0, 64), (1, 4, 64, 64)], ids=str
+)
+def test_bad_images_are_refused_with_their_shape(tiny_arch, shape):
+    with pytest.raises(ValueError, match=str(shape).replace("(", r"\(").replace(")", r"\)")):
+        build(tiny_arch)(torch.zeros(shape))
+
+
+def test_a_tuple_of_images_is_refused(tiny_arch):
+    with pytest.raises(TypeError, match="tuple"):
+        build(tiny_arch)((torch.zeros(1, 3, 64, 64),))

@@ -1,0 +1,103 @@
+"""Properties of the attention stages: padding, routing, positions."""
+
+import pytest
+import torch
+
+from mmfastervit.models.layers import AttentionStage, WindowGrid
+from mmfastervit.models.layers.hat import HATBlock
+from mmfastervit.models.layers.positions import AbsolutePosition, RelativeBias, TableCache
+from mmfastervit.models.layers.windows import partition, window_key_mask
+
+
+@pytest.mark.parametrize("has_carriers", [True, False])
+@torch.no_grad()
+def test_padding_cannot_change_a_valid_output(has_carriers):
+    block = HATBlock(8, 2, has_carriers).eval()
+    grid = WindowGrid(9, 16, 7, 2 if has_carriers else 0)
+    valid = window_key_mask(grid)
+    tokens = partition(torch.randn(2, 9, 16, 8), 7)
+    carriers = torch.randn(2, 6, 4, 8) if has_carriers else None
+    soiled = tokens.clone()
+    soiled[:, ~valid] = 1e3
+    clean_tokens, clean_carriers = block(tokens, carriers, grid)
+    tokens, carriers = block(soiled, carriers, grid)
+    assert torch.equal(clean_tokens[:, valid], tokens[:, valid])
+    if has_carriers:
+        assert torch.equal(clean_carriers, carriers)
+
+
+@torch.no_grad()
+def test_hidden_carriers_cannot_change_a_valid_output():
+    block = HATBlock(8, 2, has_carriers=True).eval()
+    grid = WindowGrid(8, 8, 7, 2)  # the second row and column of windows hold one pixel each
+    from mmfastervit.models.layers.windows import carrier_key_mask
+
+    seen, valid = carrier_key_mask(grid), window_key_mask(grid)
+    assert not seen.all()
+    tokens, carriers = partition(torch.randn(1, 8, 8, 8), 7), torch.randn(1, 4, 4, 8)
+    soiled = carriers.clone()
+    soiled[:, ~seen] = 1e3
+    clean = block(tokens, carriers, grid)
+    actual = block(tokens, soiled, grid)
+    assert torch.equal(clean[0][:, valid], actual[0][:, valid])
+    assert torch.equal(clean[1][:, seen], actual[1][:, seen])
+
+
+def influence(stage: AttentionStage, size: tuple[int, int], pixel: tuple[int, int]):
+    """Which pixels of the input change the output at ``pixel``."""
+    x = torch.randn(1, 8, *size, requires_grad=True)
+    stage(x)[0, :, pixel[0], pixel[1]].square().sum().backward()
+    return x.grad[0].abs().sum(0) > 0
+
+
+def test_carriers_let_every_pixel_hear_every_other():
+    without = influence(AttentionStage(8, 1, 2, window=7), (14, 21), (0, 0))
+    assert without[:7, :7].all()
+    assert not without[7:].any()
+    with_carriers = influence(AttentionStage(8, 1, 2, window=7, carrier_size=2), (14, 21), (0, 0))
+    assert with_carriers.all()
+
+
+@pytest.mark.parametrize("grid", [(6, 10), (2, 2), (4, 4), (2, 26)], ids=str)
+@torch.no_grad()
+def test_every_carrier_has_its_own_position_and_bias(grid):
+    positions = AbsolutePosition(4)(*grid, window=2)
+    assert positions.shape == (grid[0] * grid[1], 4)
+    assert len(positions.unique(dim=0)) == len(positions)
+    bias = RelativeBias(1)(*grid, window=2)[0]
+    offsets = (2 * grid[0] - 1) * (2 * grid[1] - 1)
+    assert len(bias.unique()) == offsets  # one value for each offset between two carriers
+
+
+@torch.no_grad()
+def test_bias_depends_on_the_offset_between_query_and_key():
+    """Checked cell by cell on a rectangular grid, rows and columns apart."""
+    module = RelativeBias(2)
+    bias = module(3, 5, window=1).view(2, 3, 5, 3, 5)
+    for y, x, v, u in ((0, 0, 2, 4), (2, 1, 0, 3), (1, 4, 1, 0)):
+        offset = torch.tensor([(y - v) / 2, (x - u) / 4]) * 8
+        scaled = offset.sign() * torch.log2(offset.abs() + 1) / 3
+        hidden = torch.relu(module.fc1.weight @ scaled + module.fc1.bias)
+        expected = 16 * torch.sigmoid(module.fc2.weight @ hidden)
+        torch.testing.assert_close(bias[:, y, x, v, u], expected)
+
+
+@torch.no_grad()
+def test_positions_of_a_single_cell_are_the_origin():
+    module = AbsolutePosition(3)
+    assert torch.equal(module(1, 1, window=1)[0], module.fc2(torch.relu(module.fc1.bias)))
+    assert RelativeBias(1)(1, 1, window=1).isfinite().all()
+
+
+def test_cache_forgets_the_least_recently_used_and_keeps_nothing_oversized():
+    cache = TableCache(max_elements=10)
+    cache.get("a", lambda: (torch.zeros(4), None))
+    cache.get("b", lambda: (torch.zeros(4),))
+    cache.get("a", lambda: pytest.fail("a is cached"))
+    cache.get("c", lambda: (torch.zeros(4),))
+    cache.get("a", lambda: pytest.fail("a was used after b"))
+    computed = []
+    cache.get("b", lambda: computed.append(1) or (torch.zeros(4),))
+    assert computed
+    cache.get("huge", lambda: (torch.zeros(100),))
+    assert len(cache) == 0

@@ -1,0 +1,92 @@
+"""The recipes say what they should, and their models fit together."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+
+from mmfastervit.checkpoint import PUBLISHED
+from mmfastervit.models.backbones import ARCHS
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = sorted((ROOT / "configs").glob("*/*.py"))
+RECIPES = [path for path in CONFIGS if "shapes" not in path.name]
+IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
+
+
+def name(path: Path) -> str:
+    return path.stem
+
+
+def test_there_are_recipes_for_five_variants_of_each_task():
+    assert len([p for p in RECIPES if p.parent.name == "det"]) == 5
+    assert len([p for p in RECIPES if p.parent.name == "seg"]) == 5
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=name)
+def test_model_builds_and_its_parts_fit(path):
+    cfg = Config.fromfile(path)
+    init_default_scope(cfg.default_scope)
+    with torch.device("meta"):
+        model = MODELS.build(cfg.model)
+    channels = list(model.backbone.out_channels)
+    assert channels == list(ARCHS[cfg.model.backbone.arch].channels)
+    reader = cfg.model.get("neck") or cfg.model.decode_head
+    assert list(reader.in_channels) == channels
+    if "auxiliary_head" in cfg.model:
+        head = cfg.model.auxiliary_head
+        assert head.in_channels == channels[head.in_index]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=name)
+def test_images_are_normalised_as_in_pretraining(path):
+    preprocessor = Config.fromfile(path).model.data_preprocessor
+    assert {key: preprocessor[key] for key in IMAGENET} == IMAGENET
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=name)
+def test_recipe_starts_from_the_weights_of_its_arch(path):
+    cfg = Config.fromfile(path)
+    backbone = cfg.model.backbone
+    scheme, _, weights = backbone.init_cfg.checkpoint.partition("://")
+    assert scheme == "mmfastervit"
+    assert PUBLISHED[weights].arch == backbone.arch
+    cfg.merge_from_dict({"model.backbone.init_cfg.checkpoint": "mine.pth"})
+    assert cfg.model.backbone.init_cfg.checkpoint == "mine.pth"
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=name)
+def test_recipe_is_the_published_one(path):
+    cfg = Config.fromfile(path)
+    det = path.parent.name == "det"
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == (
+        ("AdamW", 1e-4, 0.05) if det else ("AdamW", 6e-5, 0.01)
+    )
+    assert cfg.optim_wrapper.paramwise_cfg == dict(norm_decay_mult=0.0)
+    assert "constructor" not in cfg.optim_wrapper
+    assert cfg.auto_scale_lr.base_batch_size == 16
+    assert cfg.train_dataloader.batch_size == 2
+    assert cfg.custom_imports.imports == ["mmfastervit"]
+    if det:
+        assert cfg.optim_wrapper.type == "AmpOptimWrapper"
+        assert cfg.train_cfg.max_epochs == 36
+        assert cfg.model.backbone.drop_path_rate == 0.2
+        assert [head.num_shared_convs for head in cfg.model.roi_head.bbox_head] == [4, 4, 4]
+        assert {head.loss_bbox.type for head in cfg.model.roi_head.bbox_head} == {"GIoULoss"}
+    else:
+        assert cfg.train_cfg.max_iters == 160000
+        assert cfg.model.auxiliary_head.loss_decode.loss_weight == 0.4
+        assert cfg.model.decode_head.channels == 512
+
+
+def test_shapes_configs_name_the_classes_of_the_generator():
+    from mmfastervit.datasets.shapes import SHAPE_CLASSES, SHAPE_PALETTE
+
+    det = Config.fromfile(ROOT / "configs/det/cascade-mask-rcnn_fastervit-0_fpn_shapes.py")
+    assert tuple(det.metainfo.classes) == SHAPE_CLASSES
+    seg = Config.fromfile(ROOT / "configs/seg/upernet_fastervit-0_shapes-256x256.py")
+    assert tuple(seg.metainfo.classes) == ("background", *SHAPE_CLASSES)
+    assert [tuple(colour) for colour in seg.metainfo.palette[1:]] == list(SHAPE_PALETTE)

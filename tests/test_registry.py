@@ -1,0 +1,53 @@
+"""How other packages' configs find the backbone, each in a fresh process from another folder."""
+
+import subprocess
+import sys
+
+import pytest
+
+SCOPED = "dict(type='mmfastervit.FasterViT', arch='fastervit_0', out_indices=(0,))"
+BARE = "dict(type='FasterViT', arch='fastervit_0', out_indices=(0,))"
+
+
+def run(code: str, folder) -> None:
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], cwd=folder, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("package", ["mmdet", "mmseg"])
+def test_scoped_type_resolves_without_an_import(tmp_path, package):
+    run(f"from {package}.registry import MODELS; MODELS.build({SCOPED})", tmp_path)
+
+
+@pytest.mark.parametrize("package", ["mmdet", "mmseg"])
+def test_bare_type_resolves_after_a_custom_import(tmp_path, package):
+    config = tmp_path / "config.py"
+    config.write_text(f"custom_imports = dict(imports=['mmfastervit'])\nbackbone = {BARE}\n")
+    run(
+        "from mmengine.config import Config\n"
+        "cfg = Config.fromfile('config.py')\n"
+        f"from {package}.registry import MODELS; MODELS.build(cfg.backbone)",
+        tmp_path,
+    )
+
+
+def test_importing_everything_twice_raises_nothing(tmp_path):
+    run(
+        "import mmdet.models, mmseg.models, mmfastervit\n"
+        "from mmengine.utils import import_modules_from_strings as load\n"
+        "load(['mmfastervit', 'mmfastervit.models', 'mmfastervit'])\n"
+        "import importlib; importlib.reload(mmfastervit)",
+        tmp_path,
+    )
+
+
+def test_backbone_imports_without_mmcv(tmp_path):
+    run(
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(('mmcv', 'mmdet', 'mmseg', 'mmpretrain')))\n"
+        "import mmfastervit, torch\n"
+        "mmfastervit.FasterViT('fastervit_0').eval()(torch.zeros(1, 3, 32, 32))",
+        tmp_path,
+    )

@@ -1,0 +1,161 @@
+"""Teach FasterViT to detect and to segment drawn shapes, from scratch, and show what it learned.
+
+Example: python tools/demo.py --out work_dirs/demo
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+TOOLS = Path(__file__).resolve().parent
+CONFIGS = TOOLS.parent / "configs"
+DATA = Path("data/shapes")  # where the configs look for it
+PICTURED = 6
+PROGRESS = ("Epoch(train)", "Iter(train)", "Epoch(test)", "Iter(test)")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One of the demo's two runs.
+
+    Attributes:
+        name: Its folder, and the name of its picture.
+        config: Config file.
+        metrics: Label in the table and key in the log of each figure.
+        target: Key of the figure that shows the run has learned, and the least it must reach.
+    """
+
+    name: str
+    config: Path
+    metrics: dict[str, str]
+    target: tuple[str, float]
+
+
+TASKS = (
+    Task(
+        "detection",
+        CONFIGS / "det/cascade-mask-rcnn_fastervit-0_fpn_shapes.py",
+        {
+            "bbox mAP": "coco/bbox_mAP",
+            "bbox AP50": "coco/bbox_mAP_50",
+            "mask mAP": "coco/segm_mAP",
+            "mask AP50": "coco/segm_mAP_50",
+        },
+        ("bbox AP50", 0.50),
+    ),
+    Task(
+        "segmentation",
+        CONFIGS / "seg/upernet_fastervit-0_shapes-256x256.py",
+        {"mIoU": "mIoU"},
+        ("mIoU", 0.70),
+    ),
+)
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def run_tool(name: str, arguments: Sequence, log: Path) -> None:
+    """Run a tool, its whole output in ``log`` and its progress on the screen; exit if it fails."""
+    command = [sys.executable, str(TOOLS / name), *map(str, arguments)]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+    ):
+        for line in process.stdout:
+            file.write(line)
+            if any(mark in line for mark in PROGRESS):
+                say("  " + shorten(line))
+    if process.returncode:
+        say("".join(log.read_text().splitlines(keepends=True)[-30:]))
+        sys.exit(f"{name} failed with status {process.returncode}; its whole output: {log}")
+
+
+def shorten(line: str) -> str:
+    """Keep of a log line what shows progress: where it stands, time to go, loss."""
+    fields = line.split(" - INFO - ")[-1].split("  ")
+    kept = [f.strip() for f in fields if f.strip().startswith(("Epoch", "Iter", "eta:", "loss:"))]
+    return "  ".join(kept)
+
+
+def train_and_test(task: Task, folder: Path) -> dict[str, float]:
+    """Run one task and return its figures, by label, and the median seconds of a training step."""
+    say(f"\n{task.name}: training, {task.config.name}")
+    quiet = ("train_cfg.val_interval=1000000",)  # tools/test.py evaluates below
+    run_tool(
+        "train.py",
+        (task.config, "--work-dir", folder, "--seed", 0, "--cfg-options", *quiet),
+        folder / "train.txt",
+    )
+    say(f"{task.name}: evaluation and pictures")
+    checkpoint = (folder / "last_checkpoint").read_text().strip()
+    run_tool(
+        "test.py",
+        (task.config, checkpoint, "--work-dir", folder / "test", "--show-dir", folder / "pictures"),
+        folder / "test.txt",
+    )
+    logged = json.loads(newest(folder / "test", "*/*.json").read_text())
+    scale = 0.01 if task.name == "segmentation" else 1.0  # mmseg logs percentages
+    figures = {label: scale * logged[key] for label, key in task.metrics.items()}
+    return {**figures, "seconds per iteration": seconds_per_iteration(folder)}
+
+
+def newest(folder: Path, pattern: str) -> Path:
+    return max(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
+
+
+def seconds_per_iteration(folder: Path) -> float:
+    scalars = newest(folder, "*/vis_data/scalars.json").read_text().splitlines()
+    return statistics.median(entry["time"] for entry in map(json.loads, scalars) if "time" in entry)
+
+
+def contact_sheet(pictures: Path, out: Path, columns: int = 2) -> None:
+    """Lay some pictures, each ground truth beside prediction, on one sheet."""
+    paths = sorted(p for p in pictures.rglob("*") if p.suffix in (".jpg", ".png"))[:PICTURED]
+    tiles = [cv2.resize(cv2.imread(str(path)), (512, 256)) for path in paths]
+    framed = [
+        cv2.copyMakeBorder(t, 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=(255,) * 3) for t in tiles
+    ]
+    rows = [np.hstack(framed[i : i + columns]) for i in range(0, len(framed), columns)]
+    cv2.imwrite(str(out), np.vstack(rows))
+
+
+def main() -> None:
+    parser = ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("work_dirs/demo"), help="folder to fill")
+    out = parser.parse_args().out
+    began = time.monotonic()
+    say(f"data: {DATA}")
+    run_tool("make_shapes_data.py", ("--out", DATA), out / "data.txt")
+    results = {task: train_and_test(task, out / task.name) for task in TASKS}
+    say("\nOn the validation images (left ground truth, right prediction in the pictures):")
+    for task, figures in results.items():
+        contact_sheet(out / task.name / "pictures", out / f"{task.name}.png")
+        listed = "   ".join(f"{label} {value:.3f}" for label, value in figures.items())
+        say(f"  {task.name:<13} {listed}\n  {'':<13} {out / (task.name + '.png')}")
+    say(f"  {(time.monotonic() - began) / 60:.1f} minutes in all")
+    short = [
+        f"{label} {results[task][label]:.3f} < {least}"
+        for task in TASKS
+        for label, least in [task.target]
+        if results[task][label] < least
+    ]
+    if short:
+        sys.exit(f"not learned as well as expected: {', '.join(short)}")
+
+
+if __name__ == "__main__":
+    main()
