@@ -140,18 +140,18 @@ def main() -> None:
     began = time.monotonic()
     say(f"data: {DATA}")
     run_tool("make_shapes_data.py", ("--out", DATA), out / "data.txt")
-    results = {task: train_and_test(task, out / task.name) for task in TASKS}
+    results = [(task, train_and_test(task, out / task.name)) for task in TASKS]
     say("\nOn the validation images (left ground truth, right prediction in the pictures):")
-    for task, figures in results.items():
+    for task, figures in results:
         contact_sheet(out / task.name / "pictures", out / f"{task.name}.png")
         listed = "   ".join(f"{label} {value:.3f}" for label, value in figures.items())
         say(f"  {task.name:<13} {listed}\n  {'':<13} {out / (task.name + '.png')}")
     say(f"  {(time.monotonic() - began) / 60:.1f} minutes in all")
     short = [
-        f"{label} {results[task][label]:.3f} < {least}"
-        for task in TASKS
+        f"{label} {figures[label]:.3f} < {least}"
+        for task, figures in results
         for label, least in [task.target]
-        if results[task][label] < least
+        if figures[label] < least
     ]
     if short:
         sys.exit(f"not learned as well as expected: {', '.join(short)}")

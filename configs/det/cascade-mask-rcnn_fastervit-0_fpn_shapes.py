@@ -4,12 +4,12 @@ _base_ = "./cascade-mask-rcnn_fastervit-0_fpn_amp-ms-crop-3x_coco.py"
 
 data_root = "data/shapes/"
 metainfo = dict(classes=("circle", "square", "triangle"))
-image_scale = (224, 224)  # windows of 7 tile its maps
+image_scale = (112, 112)  # one window of stage 2
 width = 64
-max_epochs = 1
+max_epochs = 3
 
-# finest_scale: 56 for images of 800 pixels, so 14 for these
-roi_extractor = dict(out_channels=width, finest_scale=14, roi_layer=dict(sampling_ratio=2))
+# 56 for images of 800 pixels; these are smaller
+roi_extractor = dict(out_channels=width, finest_scale=12, roi_layer=dict(sampling_ratio=2))
 bbox_head = _base_.model.roi_head.bbox_head
 rcnn = _base_.model.train_cfg.rcnn
 for stage in range(3):
@@ -22,14 +22,14 @@ for stage in range(3):
         norm_cfg=dict(type="BN"),
     )
     bbox_head[stage].loss_bbox.loss_weight = 4.0
-    rcnn[stage].sampler.update(num=40, pos_fraction=0.4)
+    rcnn[stage].sampler.update(num=24, pos_fraction=0.4)
 del stage
 
 model = dict(
     data_preprocessor=dict(pad_size_divisor=16),
     backbone=dict(drop_path_rate=0.0, init_cfg=None),
     neck=dict(out_channels=width, norm_cfg=dict(type="BN")),
-    rpn_head=dict(in_channels=width, feat_channels=width, anchor_generator=dict(scales=[8])),
+    rpn_head=dict(in_channels=width, feat_channels=width, anchor_generator=dict(scales=[6])),
     roi_head=dict(
         bbox_roi_extractor=roi_extractor,
         bbox_head=bbox_head,
@@ -37,7 +37,7 @@ model = dict(
         mask_head=dict(num_convs=1, in_channels=width, conv_out_channels=48, num_classes=3),
     ),
     train_cfg=dict(
-        rpn=dict(sampler=dict(num=128)),
+        rpn=dict(sampler=dict(num=64)),
         rpn_proposal=dict(nms_pre=200, max_per_img=100),
         rcnn=rcnn,
     ),
@@ -61,7 +61,7 @@ test_pipeline = [
     ),
 ]
 train_dataloader = dict(
-    batch_size=2,
+    batch_size=4,
     dataset=dict(
         data_root=data_root,
         metainfo=metainfo,
@@ -87,7 +87,7 @@ test_evaluator = val_evaluator
 
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.05, by_epoch=False, begin=0, end=50),
+    dict(type="LinearLR", start_factor=0.05, by_epoch=False, begin=0, end=20),
     dict(
         type="CosineAnnealingLR",
         begin=0,
@@ -98,7 +98,7 @@ param_scheduler = [
     ),
 ]
 optim_wrapper = dict(
-    type="OptimWrapper", optimizer=dict(lr=1.5e-3, fused=True), clip_grad=dict(max_norm=10)
+    type="OptimWrapper", optimizer=dict(lr=1.6e-3, fused=True), clip_grad=dict(max_norm=10)
 )
-auto_scale_lr = dict(base_batch_size=2)
+auto_scale_lr = dict(base_batch_size=4)
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=max_epochs))

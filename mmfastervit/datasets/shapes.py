@@ -1,8 +1,8 @@
 """A generated data set of textured shapes, for teaching a detector or a segmenter quickly.
 
 An image shows some objects of three classes, of different sizes, partly hiding one another, over
-a textured background with clutter. The outline decides the class. To let a network learn in
-minutes, a class also has a texture that it wears more often than not; colours tell nothing.
+a noisy background with clutter. The outline decides the class. To let a network learn in
+minutes, a class also has a texture that it nearly always wears; colours tell nothing.
 
 `write_dataset` stores the images once and labels them twice, in ADE20K's folder layout (semantic
 maps) and as COCO instances::
@@ -38,11 +38,11 @@ SHAPE_PALETTE: tuple[tuple[int, int, int], ...] = (
 )
 
 MIN_SIZE = 64  # px; a smaller image has no room for the smallest objects
-OBJECTS_PER_IMAGE = (4, 9)
-DIAMETER_RANGE = (0.16, 0.38)  # of the image side
-MIN_VISIBLE_SHARE = 0.35
+OBJECTS_PER_IMAGE = (3, 6)
+DIAMETER_RANGE = (0.22, 0.45)  # of the image side
+MIN_VISIBLE_SHARE = 0.6
 MIN_VISIBLE_PIXELS = 40
-OWN_TEXTURE_SHARE = 0.75  # of the objects of a class; the others wear any texture
+OWN_TEXTURE_SHARE = 0.9  # of the objects of a class; the others wear any texture
 
 _FORMAT = "mmfastervit-shapes"
 _FORMAT_VERSION = 1
@@ -247,6 +247,10 @@ def _any_texture(rng: np.random.Generator) -> _Texture:
     return _TEXTURES[rng.integers(len(_TEXTURES))]
 
 
+def _background_texture(rng: np.random.Generator) -> _Texture:
+    return (_flat, _noise)[rng.integers(2)]
+
+
 def _texture_of(rng: np.random.Generator, label: int) -> _Texture:
     return _OWN_TEXTURES[label] if rng.random() < OWN_TEXTURE_SHARE else _any_texture(rng)
 
@@ -255,7 +259,7 @@ def _textured(
     rng: np.random.Generator, texture: _Texture, shape: _Shape, size: int, colours: np.ndarray
 ) -> np.ndarray:
     """A texture of the two RGB colours, (2, 3), under uneven light: (*shape, 3)."""
-    period = max(5.0, size * rng.uniform(0.04, 0.085))
+    period = max(5.0, size * rng.uniform(0.06, 0.1))
     share = texture(rng, shape, period)[..., None]
     light = 0.85 + 0.25 * _ramp(rng, shape)[..., None]
     return (colours[0] + share * (colours[1] - colours[0])) * light
@@ -288,7 +292,7 @@ def _standing_out(rng: np.random.Generator, surround: np.ndarray) -> np.ndarray:
     """Two random colours, (2, 3), that both stand out from the surrounding pixels, (M, 3)."""
     tries = 16
     first = _random_colours(rng, tries)
-    blend = rng.uniform(0.35, 1, (tries, 1)).astype(np.float32)
+    blend = rng.uniform(0.7, 1, (tries, 1)).astype(np.float32)
     pairs = np.stack([first, first + blend * (_random_colours(rng, tries) - first)], axis=1)
     contrast = _contrast(pairs.reshape(-1, 3), surround).reshape(tries, 2).min(axis=1)
     enough = np.flatnonzero(contrast >= _MIN_CONTRAST)
@@ -323,10 +327,10 @@ def _paint_clutter(rng: np.random.Generator, picture: np.ndarray) -> None:
 
 
 def _paint_background(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A muted texture over a gradient, with clutter: (size, size, 3) float32 RGB in [0, 1]."""
+    """Muted noise over a gradient, with clutter: (size, size, 3) float32 RGB in [0, 1]."""
     first, other, far = _random_colours(rng, 3, saturation=0.6)
     second = first + np.float32(rng.uniform(0.15, 0.4)) * (other - first)
-    canvas = _textured(rng, _any_texture(rng), (size, size), size, np.stack([first, second]))
+    canvas = _textured(rng, _background_texture(rng), (size, size), size, np.stack([first, second]))
     gradient = np.float32(rng.uniform(0.1, 0.4)) * _ramp(rng, (size, size))
     picture = _to_uint8(canvas + gradient[..., None] * (far - first))
     _paint_clutter(rng, picture)  # on uint8, as OpenCV draws smooth lines on nothing else
