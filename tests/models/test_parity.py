@@ -21,7 +21,13 @@ PUBLISHED_MILLIONS = {
     "fastervit_4_21k_512": 271.94,
     "fastervit_4_21k_768": 271.94,
 }
-SLOW = ("fastervit_5", "fastervit_6", "fastervit_4_21k_512", "fastervit_4_21k_768")
+SLOW = (
+    "fastervit_5",
+    "fastervit_6",
+    "fastervit_4_21k_384",
+    "fastervit_4_21k_512",
+    "fastervit_4_21k_768",
+)
 
 
 def marked(archs):
