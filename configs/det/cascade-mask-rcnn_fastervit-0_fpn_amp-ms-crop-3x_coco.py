@@ -6,7 +6,7 @@ _base_ = (
 )
 
 custom_imports = dict(imports=["mmfastervit"], allow_failed_imports=False)
-checkpoint_file = None
+checkpoint_file = None  # the base's, of another backbone
 
 model = dict(
     backbone=dict(

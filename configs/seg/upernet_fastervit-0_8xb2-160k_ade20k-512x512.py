@@ -2,7 +2,7 @@
 _base_ = "mmseg::swin/swin-tiny-patch4-window7-in1k-pre_upernet_8xb2-160k_ade20k-512x512.py"
 
 custom_imports = dict(imports=["mmfastervit"], allow_failed_imports=False)
-checkpoint_file = None
+checkpoint_file = None  # the base's, of another backbone
 
 model = dict(
     backbone=dict(

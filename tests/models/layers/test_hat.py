@@ -6,7 +6,7 @@ import torch
 from mmfastervit.models.layers import AttentionStage, WindowGrid
 from mmfastervit.models.layers.hat import HATBlock
 from mmfastervit.models.layers.positions import AbsolutePosition, RelativeBias, TableCache
-from mmfastervit.models.layers.windows import partition, window_key_mask
+from mmfastervit.models.layers.windows import carrier_key_mask, partition, window_key_mask
 
 
 @pytest.mark.parametrize("has_carriers", [True, False])
@@ -30,8 +30,6 @@ def test_padding_cannot_change_a_valid_output(has_carriers):
 def test_hidden_carriers_cannot_change_a_valid_output():
     block = HATBlock(8, 2, has_carriers=True).eval()
     grid = WindowGrid(8, 8, 7, 2)  # the second row and column of windows hold one pixel each
-    from mmfastervit.models.layers.windows import carrier_key_mask
-
     seen, valid = carrier_key_mask(grid), window_key_mask(grid)
     assert not seen.all()
     tokens, carriers = partition(torch.randn(1, 8, 8, 8), 7), torch.randn(1, 4, 4, 8)
