@@ -4,12 +4,10 @@ _base_ = "./cascade-mask-rcnn_fastervit-0_fpn_amp-ms-crop-3x_coco.py"
 
 data_root = "data/shapes/"
 metainfo = dict(classes=("circle", "square", "triangle"))
-image_scale = (112, 112)  # one window of stage 2
+image_scale = (224, 224)  # windows of 7 tile its maps
 width = 64
-max_epochs = 3
 
-# 56 for images of 800 pixels; these are smaller
-roi_extractor = dict(out_channels=width, finest_scale=12, roi_layer=dict(sampling_ratio=2))
+roi_extractor = dict(out_channels=width, roi_layer=dict(sampling_ratio=2))
 bbox_head = _base_.model.roi_head.bbox_head
 rcnn = _base_.model.train_cfg.rcnn
 for stage in range(3):
@@ -22,7 +20,7 @@ for stage in range(3):
         norm_cfg=dict(type="BN"),
     )
     bbox_head[stage].loss_bbox.loss_weight = 4.0
-    rcnn[stage].sampler.update(num=24, pos_fraction=0.4)
+    rcnn[stage].sampler.update(num=32, pos_fraction=0.4)
 del stage
 
 model = dict(
@@ -37,11 +35,11 @@ model = dict(
         mask_head=dict(num_convs=1, in_channels=width, conv_out_channels=48, num_classes=3),
     ),
     train_cfg=dict(
-        rpn=dict(sampler=dict(num=64)),
+        rpn=dict(sampler=dict(num=128)),
         rpn_proposal=dict(nms_pre=200, max_per_img=100),
         rcnn=rcnn,
     ),
-    test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=50), rcnn=dict(max_per_img=30)),
+    test_cfg=dict(rpn=dict(nms_pre=200, max_per_img=100), rcnn=dict(max_per_img=50)),
 )
 
 train_pipeline = [
@@ -61,7 +59,7 @@ test_pipeline = [
     ),
 ]
 train_dataloader = dict(
-    batch_size=4,
+    batch_size=2,
     dataset=dict(
         data_root=data_root,
         metainfo=metainfo,
@@ -85,20 +83,13 @@ test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + "instances_val.json")
 test_evaluator = val_evaluator
 
-train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+train_cfg = dict(max_epochs=1, val_interval=1)  # 240 iterations
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.05, by_epoch=False, begin=0, end=20),
-    dict(
-        type="CosineAnnealingLR",
-        begin=0,
-        end=max_epochs,
-        T_max=max_epochs,
-        by_epoch=True,
-        convert_to_iter_based=True,
-    ),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=80, end=240, T_max=160),
 ]
 optim_wrapper = dict(
-    type="OptimWrapper", optimizer=dict(lr=1.6e-3, fused=True), clip_grad=dict(max_norm=10)
+    type="OptimWrapper", optimizer=dict(lr=2e-3, fused=True), clip_grad=dict(max_norm=10)
 )
-auto_scale_lr = dict(base_batch_size=4)
-default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=max_epochs))
+auto_scale_lr = dict(base_batch_size=2)
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=1))

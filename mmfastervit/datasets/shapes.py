@@ -2,7 +2,8 @@
 
 An image shows some objects of three classes, of different sizes, partly hiding one another, over
 a noisy background with clutter. The outline decides the class. To let a network learn in
-minutes, a class also has a texture that it nearly always wears; colours tell nothing.
+minutes, a class also has a texture that it nearly always wears, in two tones that differ clearly;
+colours tell nothing.
 
 `write_dataset` stores the images once and labels them twice, in ADE20K's folder layout (semantic
 maps) and as COCO instances::
@@ -23,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -38,19 +40,21 @@ SHAPE_PALETTE: tuple[tuple[int, int, int], ...] = (
 )
 
 MIN_SIZE = 64  # px; a smaller image has no room for the smallest objects
-OBJECTS_PER_IMAGE = (3, 6)
-DIAMETER_RANGE = (0.22, 0.45)  # of the image side
+OBJECTS_PER_IMAGE = (12, 20)
+DIAMETER_RANGE = (0.11, 0.23)  # of the image side, of a circle as large as the object
 MIN_VISIBLE_SHARE = 0.6
 MIN_VISIBLE_PIXELS = 40
-OWN_TEXTURE_SHARE = 0.9  # of the objects of a class; the others wear any texture
+OWN_TEXTURE_SHARE = 0.95  # of the objects of a class; the others wear any texture
 
 _FORMAT = "mmfastervit-shapes"
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _MANIFEST = "dataset.json"
 _FOLDERS = {"train": "training", "val": "validation"}
 _SUPERSAMPLING = 4
-_PLACING_TRIES = 200
-_MIN_CONTRAST = 32.0  # CIE Lab distance
+_PLACING_TRIES = 400
+_MIN_CONTRAST = 25.0  # CIE Lab distance of an object's colours from what surrounds it
+_MIN_TONE_STEP = 60.0  # CIE Lab lightness between an object's two colours
+_COLOUR_TRIES = 32
 _JPEG_QUALITY = 92
 
 
@@ -83,17 +87,18 @@ def _regular_polygon(corners: int) -> np.ndarray:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-#: Corners of each class inside the unit circle, (N, 2), in the order of `SHAPE_CLASSES`.
-_UNIT_OUTLINES = (
-    _regular_polygon(64),
-    _regular_polygon(4),
-    _regular_polygon(3),
-)
+def _of_unit_circle_area(outline: np.ndarray) -> np.ndarray:
+    return outline * math.sqrt(math.pi / cv2.contourArea(outline.astype(np.float32)))
+
+
+#: Corners of each class around the origin, (N, 2), in the order of `SHAPE_CLASSES`. All have the
+#: area of the unit circle, so that no class is harder for being smaller.
+_UNIT_OUTLINES = tuple(_of_unit_circle_area(_regular_polygon(corners)) for corners in (64, 4, 3))
 
 
 @dataclass(frozen=True)
 class _Placement:
-    """An object's place: its class, its circle and its corners, (N, 2), in pixels."""
+    """An object's place: its class, the circle around it and its corners, (N, 2), in pixels."""
 
     label: int
     centre: np.ndarray
@@ -139,7 +144,9 @@ def _propose(rng: np.random.Generator, size: int, placed: list[_Placement]) -> _
     """A random object; two in five lie near an earlier object, so that some are hidden."""
     label = int(rng.integers(len(SHAPE_CLASSES)))
     low, high = DIAMETER_RANGE
-    radius = size * math.exp(rng.uniform(math.log(low), math.log(high))) / 2
+    scale = size * math.exp(rng.uniform(math.log(low), math.log(high))) / 2
+    outline = scale * _UNIT_OUTLINES[label]
+    radius = float(np.linalg.norm(outline[0]))
     angle, direction = rng.uniform(0, 2 * np.pi, 2)
     centre = rng.uniform(0, size, 2)
     if placed and rng.random() < 0.4:
@@ -149,7 +156,7 @@ def _propose(rng: np.random.Generator, size: int, placed: list[_Placement]) -> _
     centre = np.clip(centre, 0.7 * radius, size - 0.7 * radius)
     cos, sin = np.cos(angle), np.sin(angle)
     rotation = np.array([[cos, sin], [-sin, cos]])
-    return _Placement(label, centre, radius, _UNIT_OUTLINES[label] @ rotation * radius + centre)
+    return _Placement(label, centre, radius, outline @ rotation + centre)
 
 
 def _all_visible(owner: np.ndarray, placed: list[_Placement]) -> bool:
@@ -237,30 +244,42 @@ def _noise(rng: np.random.Generator, shape: _Shape, period: float) -> np.ndarray
     return np.clip(cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC), 0, 1)
 
 
-#: Gives the share of the second colour at every pixel, float32 in [0, 1].
-_Texture = Callable[[np.random.Generator, _Shape, float], np.ndarray]
-_TEXTURES: tuple[_Texture, ...] = (_flat, _stripes, _checker, _dots, _noise)
-_OWN_TEXTURES: tuple[_Texture, ...] = (_dots, _checker, _stripes)  # of each class
+class _Texture(NamedTuple):
+    """A pattern of two colours.
+
+    `draw` takes a generator, rows and columns and the period (px), and gives the share of the
+    second colour at every pixel, float32 in [0, 1]. `periods` are of the image side.
+    """
+
+    draw: Callable[[np.random.Generator, _Shape, float], np.ndarray]
+    periods: tuple[float, float]
 
 
-def _any_texture(rng: np.random.Generator) -> _Texture:
-    return _TEXTURES[rng.integers(len(_TEXTURES))]
+_FLAT = _Texture(_flat, (0.03, 0.05))
+_NOISE = _Texture(_noise, (0.03, 0.05))
+_DOTS = _Texture(_dots, (0.03, 0.05))
+_CHECKER = _Texture(_checker, (0.025, 0.03))
+_STRIPES = _Texture(_stripes, (0.055, 0.075))
+_TEXTURES = (_FLAT, _NOISE, _DOTS, _CHECKER, _STRIPES)
+_BACKGROUND_TEXTURES = (_FLAT, _NOISE)
+_OWN_TEXTURES = (_DOTS, _CHECKER, _STRIPES)  # in the order of `SHAPE_CLASSES`
 
 
-def _background_texture(rng: np.random.Generator) -> _Texture:
-    return (_flat, _noise)[rng.integers(2)]
+def _one_of(rng: np.random.Generator, textures: tuple[_Texture, ...]) -> _Texture:
+    return textures[rng.integers(len(textures))]
 
 
 def _texture_of(rng: np.random.Generator, label: int) -> _Texture:
-    return _OWN_TEXTURES[label] if rng.random() < OWN_TEXTURE_SHARE else _any_texture(rng)
+    own = rng.random() < OWN_TEXTURE_SHARE
+    return _OWN_TEXTURES[label] if own else _one_of(rng, _TEXTURES)
 
 
 def _textured(
     rng: np.random.Generator, texture: _Texture, shape: _Shape, size: int, colours: np.ndarray
 ) -> np.ndarray:
     """A texture of the two RGB colours, (2, 3), under uneven light: (*shape, 3)."""
-    period = max(5.0, size * rng.uniform(0.06, 0.1))
-    share = texture(rng, shape, period)[..., None]
+    period = max(5.0, size * rng.uniform(*texture.periods))
+    share = texture.draw(rng, shape, period)[..., None]
     light = 0.85 + 0.25 * _ramp(rng, shape)[..., None]
     return (colours[0] + share * (colours[1] - colours[0])) * light
 
@@ -289,14 +308,18 @@ def _contrast(colours: np.ndarray, surround: np.ndarray) -> np.ndarray:
 
 
 def _standing_out(rng: np.random.Generator, surround: np.ndarray) -> np.ndarray:
-    """Two random colours, (2, 3), that both stand out from the surrounding pixels, (M, 3)."""
-    tries = 16
-    first = _random_colours(rng, tries)
-    blend = rng.uniform(0.7, 1, (tries, 1)).astype(np.float32)
-    pairs = np.stack([first, first + blend * (_random_colours(rng, tries) - first)], axis=1)
-    contrast = _contrast(pairs.reshape(-1, 3), surround).reshape(tries, 2).min(axis=1)
-    enough = np.flatnonzero(contrast >= _MIN_CONTRAST)
-    return pairs[enough[0] if len(enough) else np.argmax(contrast)]
+    """Two random colours, (2, 3), that stand out from the surrounding pixels, (M, 3).
+
+    They also differ in lightness, or their texture would hardly be seen. Of some random pairs it
+    is the first that stands out enough, or else the one that comes closest to that.
+    """
+    pairs = _random_colours(rng, 2 * _COLOUR_TRIES).reshape(-1, 2, 3)
+    contrast = _contrast(pairs.reshape(-1, 3), surround).reshape(-1, 2).min(axis=1)
+    lightness = _to_lab(pairs.reshape(-1, 3))[:, 0].reshape(-1, 2)
+    tone_step = np.abs(lightness[:, 1] - lightness[:, 0])
+    sufficiency = np.minimum(contrast / _MIN_CONTRAST, tone_step / _MIN_TONE_STEP)
+    enough = np.flatnonzero(sufficiency >= 1)
+    return pairs[enough[0] if len(enough) else np.argmax(sufficiency)]
 
 
 # --------------------------------------------------------------------------- painting
@@ -330,7 +353,9 @@ def _paint_background(rng: np.random.Generator, size: int) -> np.ndarray:
     """Muted noise over a gradient, with clutter: (size, size, 3) float32 RGB in [0, 1]."""
     first, other, far = _random_colours(rng, 3, saturation=0.6)
     second = first + np.float32(rng.uniform(0.15, 0.4)) * (other - first)
-    canvas = _textured(rng, _background_texture(rng), (size, size), size, np.stack([first, second]))
+    canvas = _textured(
+        rng, _one_of(rng, _BACKGROUND_TEXTURES), (size, size), size, np.stack([first, second])
+    )
     gradient = np.float32(rng.uniform(0.1, 0.4)) * _ramp(rng, (size, size))
     picture = _to_uint8(canvas + gradient[..., None] * (far - first))
     _paint_clutter(rng, picture)  # on uint8, as OpenCV draws smooth lines on nothing else

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmfastervit.models.layers import AttentionStage, WindowGrid
-from mmfastervit.models.layers.hat import HATBlock
+from mmfastervit.models.layers.hat import CarrierTokenizer, HATBlock
 from mmfastervit.models.layers.positions import AbsolutePosition, RelativeBias, TableCache
 from mmfastervit.models.layers.windows import carrier_key_mask, partition, window_key_mask
 
@@ -39,6 +39,22 @@ def test_hidden_carriers_cannot_change_a_valid_output():
     actual = block(tokens, soiled, grid)
     assert torch.equal(clean[0][:, valid], actual[0][:, valid])
     assert torch.equal(clean[1][:, seen], actual[1][:, seen])
+
+
+@pytest.mark.parametrize("size", [(21, 35), (35, 21), (14, 14), (20, 33), (7, 70)], ids=str)
+@torch.no_grad()
+def test_carriers_stand_with_the_window_they_pool_from(size):
+    """On every grid, 3 x 5 windows included, where the reference sends most carriers astray."""
+    grid = WindowGrid(*size, 7, 2)
+    window_rows = (torch.arange(size[0]) // 7)[:, None].expand(size)
+    window_columns = (torch.arange(size[1]) // 7).expand(size)
+    tokenizer = CarrierTokenizer(2)
+    torch.nn.init.dirac_(tokenizer.conv.weight, groups=2)
+    torch.nn.init.zeros_(tokenizer.conv.bias)
+    carriers = tokenizer(torch.stack((window_rows, window_columns))[None].float(), grid)[0]
+    own = torch.cartesian_prod(*(torch.arange(n) for n in grid.shape))[:, None]
+    # a kernel of 5 pixels lies in its window but for one pixel at most
+    assert (carriers - own).abs().max() <= 0.2001
 
 
 def influence(stage: AttentionStage, size: tuple[int, int], pixel: tuple[int, int]):
