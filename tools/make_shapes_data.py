@@ -10,8 +10,8 @@ from mmfastervit.datasets.shapes import write_dataset
 
 def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder to make, e.g. data/shapes")
-    parser.add_argument("--train", type=int, default=480, metavar="N", help="training images")
-    parser.add_argument("--val", type=int, default=80, metavar="N", help="validation images")
+    parser.add_argument("--train", type=int, default=400, metavar="N", help="training images")
+    parser.add_argument("--val", type=int, default=48, metavar="N", help="validation images")
     parser.add_argument("--size", type=int, default=256, metavar="PX", help="image side")
     parser.add_argument("--seed", type=int, default=0, metavar="S")
     parser.add_argument(

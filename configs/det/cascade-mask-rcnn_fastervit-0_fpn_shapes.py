@@ -83,10 +83,10 @@ test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + "instances_val.json")
 test_evaluator = val_evaluator
 
-train_cfg = dict(max_epochs=1, val_interval=1)  # 240 iterations
+train_cfg = dict(max_epochs=1, val_interval=1)  # 200 iterations
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.05, by_epoch=False, begin=0, end=20),
-    dict(type="CosineAnnealingLR", by_epoch=False, begin=80, end=240, T_max=160),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=80, end=200, T_max=120),
 ]
 optim_wrapper = dict(
     type="OptimWrapper", optimizer=dict(lr=2e-3, fused=True), clip_grad=dict(max_norm=10)

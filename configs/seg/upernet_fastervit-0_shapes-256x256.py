@@ -11,7 +11,7 @@ metainfo = dict(
 image_scale = (256, 256)
 crop_size = (224, 224)  # windows of 7 tile its maps, which halves the cost of a step
 width = 48
-max_iters = 170
+max_iters = 190
 norm_cfg = dict(type="BN", requires_grad=True)
 
 model = dict(
@@ -55,8 +55,10 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.05, by_epoch=False, begin=0, end=20),
     dict(type="CosineAnnealingLR", begin=20, end=max_iters, eta_min=1e-6, by_epoch=False),
 ]
-optim_wrapper = dict(optimizer=dict(lr=3e-3, weight_decay=0.05, fused=True))
+optim_wrapper = dict(
+    optimizer=dict(lr=2e-3, weight_decay=0.05, fused=True), clip_grad=dict(max_norm=1)
+)
 auto_scale_lr = dict(base_batch_size=4)
 default_hooks = dict(
-    logger=dict(interval=10), checkpoint=dict(interval=max_iters), visualization=dict(interval=1)
+    logger=dict(interval=10), checkpoint=dict(interval=max_iters), visualization=dict(interval=4)
 )
