@@ -5,6 +5,9 @@ mmengine finds this module by the scope's name. Models are registered with mmeng
 so that ``custom_imports = dict(imports=['mmfastervit'])`` makes the bare name work too.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import Registry
 
@@ -13,12 +16,18 @@ MODELS = Registry(
 )
 
 
-def register_model(cls: type) -> type:
-    """Class decorator: make ``cls`` known as ``mmfastervit.<name>`` and, if free, ``<name>``.
+def register_model(module: Callable | None = None, *, name: str | None = None) -> Callable:
+    """Decorator: make a class or builder known as ``mmfastervit.<name>`` and, if free, ``<name>``.
+
+    Args:
+        module: What to register; None when called with a name.
+        name: Name in configs; the module's own if None.
 
     Raises:
-        KeyError: Another class holds the bare name in mmengine's root registry.
+        KeyError: Something else holds the bare name in mmengine's root registry.
     """
-    MODELS.register_module(module=cls)
-    ROOT_MODELS.register_module(module=cls)
-    return cls
+    if module is None:
+        return partial(register_model, name=name)
+    MODELS.register_module(name=name, module=module)
+    ROOT_MODELS.register_module(name=name, module=module)
+    return module

@@ -1,5 +1,6 @@
 """Models; importing this registers them."""
 
 from .backbones import FasterViT
+from .plugins import HATPlugin, insert_hat, register_host, remove_hat
 
-__all__ = ["FasterViT"]
+__all__ = ["FasterViT", "HATPlugin", "insert_hat", "register_host", "remove_hat"]

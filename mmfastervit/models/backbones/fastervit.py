@@ -1,18 +1,18 @@
 """FasterViT as a backbone for dense prediction (arXiv 2306.06189)."""
 
-import math
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 
 import torch
 from mmengine.model import BaseModule
-from timm.layers import LayerNorm2d, trunc_normal_
+from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
 from ...checkpoint import translate_on_load, with_own_loader
 from ...registry import register_model
 from ..layers import AttentionStage
 from ..layers.conv import ConvStage, Downsample, Stem, build_norm, check_norm_cfg
+from ..layers.initialization import initialize
 from .archs import ATTENTION_STAGES, CONV_STAGES, NUM_STAGES, Arch, resolve_arch
 
 STRIDES = (4, 8, 16, 32)
@@ -234,16 +234,3 @@ def output_norm(kind: str | None, channels: int, norm_cfg: dict) -> nn.Module:
     if kind is None:
         return nn.Identity()
     return LayerNorm2d(channels) if kind == "LN" else build_norm(norm_cfg, channels)
-
-
-def initialize(module: nn.Module) -> None:
-    """Initialise one module for training from scratch."""
-    if isinstance(module, nn.Linear):
-        trunc_normal_(module.weight, std=0.02)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.Conv2d):
-        fan_out = module.weight[0, 0].numel() * module.out_channels // module.groups
-        nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

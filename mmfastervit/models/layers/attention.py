@@ -1,5 +1,7 @@
 """Pre-norm attention layer on groups of tokens."""
 
+from collections.abc import Iterator
+
 import torch.nn.functional as F
 from timm.layers import DropPath, Mlp
 from timm.models.vision_transformer import LayerScale
@@ -34,14 +36,30 @@ class Attention(nn.Module):
         Returns:
             (B, G, N, C).
         """
-        batch, groups = x.shape[:2]
-        if len(bias) > 1 and batch > 1:
-            bias = bias.repeat(batch, 1, 1, 1)
-        qkv = self.qkv(x).flatten(0, 1).unflatten(-1, (3, self.num_heads, -1))
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each (B*G, heads, N, C/heads)
-        bias = bias.to(query.dtype)
-        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        return self.proj(attended.transpose(1, 2).flatten(2)).unflatten(0, (batch, groups))
+        return self.proj(attend(self.qkv(x), bias))
+
+
+def attend(qkv: Tensor, bias: Tensor, scale: float | None = None, dropout: float = 0.0) -> Tensor:
+    """Multi-head attention inside groups of tokens.
+
+    Args:
+        qkv: (B, G, N, 3*C): query, key and value of each token, each head by head.
+        bias: (1 or G, num_heads, N, N), -inf where a key must not be seen.
+        scale: Factor on the products of queries and keys; None for (C / num_heads)**-0.5.
+        dropout: Probability that an attention weight is dropped.
+
+    Returns:
+        (B, G, N, C).
+    """
+    batch, groups = qkv.shape[:2]
+    if len(bias) > 1 and batch > 1:
+        bias = bias.repeat(batch, 1, 1, 1)
+    heads = qkv.flatten(0, 1).unflatten(-1, (3, bias.shape[1], -1))
+    query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B*G, heads, N, C/heads)
+    attended = F.scaled_dot_product_attention(
+        query, key, value, attn_mask=bias.to(query.dtype), dropout_p=dropout, scale=scale
+    )
+    return attended.transpose(1, 2).flatten(2).unflatten(0, (batch, groups))
 
 
 class AttentionLayer(nn.Module):
@@ -85,3 +103,8 @@ class AttentionLayer(nn.Module):
         """Map tokens (B, G, N, C) to the same shape; ``bias`` as in :class:`Attention`."""
         x = x + self.drop_path(self.scale1(self.attn(self.norm1(x), bias)))
         return x + self.drop_path(self.scale2(self.mlp(self.norm2(x))))
+
+    def position_weights(self) -> Iterator[nn.Parameter]:
+        """Iterate over the weights that position tables are computed from."""
+        yield from self.position.parameters()
+        yield from self.relative_bias.parameters()

@@ -3,7 +3,7 @@
 FasterViT, arXiv 2306.06189, section 3.3, for maps of any size.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -29,7 +29,7 @@ CARRIER_POSITIONS = ("interpolate", "extrapolate")
 class BlockTables(NamedTuple):
     """What a block adds to its tokens and logits on one grid (L = window**2, c = carrier_size)."""
 
-    window_position: Tensor  # (L, C)
+    window_position: Tensor | None  # (L, C)
     window_bias: Tensor  # (1 or nh*nw, heads, c*c + L, c*c + L)
     carrier_position: Tensor | None  # (nh*nw, c*c, C)
     carrier_bias: Tensor | None  # (1, heads, nh*nw*c*c, nh*nw*c*c)
@@ -61,31 +61,33 @@ class HATBlock(nn.Module):
     """One block of hierarchical attention, or of plain window attention when there are no carriers.
 
     Args:
-        channels: Channels of a token.
-        num_heads: Attention heads, of windows and carriers alike.
-        has_carriers: Whether the block attends among carriers and windows see theirs.
-        mlp_ratio: Hidden features of the MLPs over ``channels``.
-        drop_path: Probability that an image skips a residual branch in training.
-        layer_scale: Initial value of the layer scales; None for none.
+        window: The layer that attends inside windows: an :class:`AttentionLayer`, or what offers
+            its ``position`` (None for no embedding), ``relative_bias`` and ``position_weights`` and
+            is called alike.
+        carrier: The layer that attends among all carriers, with as many heads; None where there
+            are no carriers.
         carrier_reference: Side of the carrier grid by which carrier positions are normalised;
             None takes each grid's own.
+        carrier_key_bias: Initial value of a learned bias, one a head, on the logits by which the
+            pixels of a window attend to its carriers; None leaves these at 0, as pretrained
+            FasterViT has them.
     """
 
     def __init__(
         self,
-        channels: int,
-        num_heads: int,
-        has_carriers: bool,
-        mlp_ratio: float = 4.0,
-        drop_path: float = 0.0,
-        layer_scale: float | None = None,
+        window: AttentionLayer,
+        carrier: AttentionLayer | None = None,
         carrier_reference: int | None = None,
+        carrier_key_bias: float | None = None,
     ):
         super().__init__()
-        options = dict(mlp_ratio=mlp_ratio, drop_path=drop_path, layer_scale=layer_scale)
-        self.window = AttentionLayer(channels, num_heads, **options)
-        self.carrier = AttentionLayer(channels, num_heads, **options) if has_carriers else None
+        self.window = window
+        self.carrier = carrier
         self.carrier_reference = carrier_reference
+        self.carrier_key_bias = None
+        if carrier is not None and carrier_key_bias is not None:
+            heads = torch.full((carrier.attn.num_heads,), float(carrier_key_bias))
+            self.carrier_key_bias = nn.Parameter(heads)
         self._cache = TableCache()
 
     def forward(
@@ -102,7 +104,8 @@ class HATBlock(nn.Module):
             Tokens and carriers, of the shapes given.
         """
         tables = self.tables(grid, tokens)
-        tokens = tokens + tables.window_position
+        if tables.window_position is not None:
+            tokens = tokens + tables.window_position
         if self.carrier is None:
             return self.window(tokens, tables.window_bias), None
         carriers = self._attend_carriers(carriers + tables.carrier_position, tables.carrier_bias)
@@ -119,15 +122,15 @@ class HATBlock(nn.Module):
 
         Where no gradient can reach them they are kept for the next map of the same size.
         """
-        dtypes = tokens.dtype, matmul_dtype(tokens)
+        options = tokens.device, tokens.dtype, matmul_dtype(tokens)
         weights = list(self._position_weights())
         learning = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
         if self.training or learning or torch.compiler.is_compiling():
-            return self._compute_tables(grid, *dtypes)
+            return self._compute_tables(grid, *options)
         versions = tuple((w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights)
-        key = (grid, dtypes, tokens.device, versions, torch.is_inference_mode_enabled())
+        key = (grid, options, versions, torch.is_inference_mode_enabled())
         with torch.no_grad():
-            return self._cache.get(key, lambda: self._compute_tables(grid, *dtypes))
+            return self._cache.get(key, lambda: self._compute_tables(grid, *options))
 
     def train(self, mode: bool = True) -> "HATBlock":
         self._cache.clear()  # weights may have changed in ways their versions do not show (EMA)
@@ -138,21 +141,24 @@ class HATBlock(nn.Module):
         return super()._apply(*args, **kwargs)
 
     def _position_weights(self) -> Iterator[nn.Parameter]:
-        for layer in (self.window, self.carrier):
-            if layer is not None:
-                yield from layer.position.parameters()
-                yield from layer.relative_bias.parameters()
+        yield from self.window.position_weights()
+        if self.carrier is not None:
+            yield from self.carrier.position_weights()
+        if self.carrier_key_bias is not None:
+            yield self.carrier_key_bias
 
     def _compute_tables(
-        self, grid: WindowGrid, dtype: torch.dtype, bias_dtype: torch.dtype
+        self, grid: WindowGrid, device: torch.device, dtype: torch.dtype, bias_dtype: torch.dtype
     ) -> BlockTables:
-        side, device = grid.window, self.window.position.fc1.weight.device
+        side = grid.window
         keys = window_key_mask(grid, device)  # (nh*nw, L)
-        position = self.window.position(side, side, side)
+        position = self.window.position
+        if position is not None:
+            position = position(side, side, side).to(dtype)
         bias = self.window.relative_bias(side, side, side)[None]
         carrier_position = carrier_bias = None
         if self.carrier is not None:
-            bias = F.pad(bias, (grid.carrier_size**2, 0) * 2)  # to and from carriers: no bias
+            bias = self._add_carriers(bias, grid.carrier_size**2)
             carrier_keys = carrier_key_mask(grid, device)  # (nh*nw, c*c)
             keys = torch.cat((carrier_keys, keys), dim=1)
             layout = *grid.carrier_shape, grid.carrier_size, self.carrier_reference
@@ -163,7 +169,17 @@ class HATBlock(nn.Module):
             carrier_position, carrier_bias = carrier_position.to(dtype), carrier_bias.to(bias_dtype)
         if grid.is_padded:
             bias = hide_keys(bias, keys)
-        return BlockTables(position.to(dtype), bias.to(bias_dtype), carrier_position, carrier_bias)
+        return BlockTables(position, bias.to(bias_dtype), carrier_position, carrier_bias)
+
+    def _add_carriers(self, bias: Tensor, carriers: int) -> Tensor:
+        """Put the rows and columns of a window's carriers before those (1, heads, L, L) of pixels.
+
+        Carriers themselves attend to all without a bias.
+        """
+        if self.carrier_key_bias is None:
+            return F.pad(bias, (carriers, 0, carriers, 0))
+        to_carriers = self.carrier_key_bias.view(1, -1, 1, 1).expand(*bias.shape[:3], carriers)
+        return F.pad(torch.cat((to_carriers, bias), dim=3), (0, 0, carriers, 0))
 
 
 class AttentionStage(nn.Module):
@@ -184,6 +200,7 @@ class AttentionStage(nn.Module):
         propagate: Add the last block's carriers to the pixels they stand for.
         carrier_position: ``'interpolate'`` normalises carrier positions by the grid's own side,
             ``'extrapolate'`` by that of the pretraining grid, two windows.
+        carrier_key_bias: See :class:`HATBlock`.
         with_cp: Recompute each block in the backward pass instead of keeping its activations.
     """
 
@@ -200,6 +217,7 @@ class AttentionStage(nn.Module):
         layer_scale: float | None = None,
         propagate: bool = False,
         carrier_position: str = "interpolate",
+        carrier_key_bias: float | None = None,
         with_cp: bool = False,
     ):
         super().__init__()
@@ -214,15 +232,14 @@ class AttentionStage(nn.Module):
         self.propagate = propagate and carrier_size > 0
         self.with_cp = with_cp
         self.tokenizer = CarrierTokenizer(channels) if carrier_size else None
+        reference = 2 * carrier_size if carrier_position == "extrapolate" else None
+
+        def layer(rate: float) -> AttentionLayer:
+            return AttentionLayer(channels, num_heads, mlp_ratio, rate, layer_scale)
+
         self.blocks = nn.ModuleList(
             HATBlock(
-                channels,
-                num_heads,
-                has_carriers=carrier_size > 0,
-                mlp_ratio=mlp_ratio,
-                drop_path=rate,
-                layer_scale=layer_scale,
-                carrier_reference=2 * carrier_size if carrier_position == "extrapolate" else None,
+                layer(rate), layer(rate) if carrier_size else None, reference, carrier_key_bias
             )
             for rate in (drop_path or [0.0] * depth)
         )
@@ -230,14 +247,30 @@ class AttentionStage(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
         grid = WindowGrid(*x.shape[2:], self.window, self.carrier_size)
-        carriers = None if self.tokenizer is None else self.tokenizer(x, grid)
-        tokens = partition(x.permute(0, 2, 3, 1), self.window)
-        for block in self.blocks:
-            tokens, carriers = run_block(block, tokens, carriers, grid, with_cp=self.with_cp)
+        tokens, carriers = run_windows(x, self.tokenizer, self.blocks, grid, self.with_cp)
         if self.propagate:
             spread = upsample_carriers(carriers, self.carrier_size, self.window)
             tokens = tokens + self.blocks[-1].carrier.scale1(spread)
         return reverse(tokens, self.window, grid.height, grid.width).permute(0, 3, 1, 2)
+
+
+def run_windows(
+    x: Tensor,
+    tokenizer: CarrierTokenizer | None,
+    blocks: Iterable[HATBlock],
+    grid: WindowGrid,
+    with_cp: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """Cut a map (B, C, H, W) into windows, make their carriers, and run blocks on both.
+
+    Returns:
+        Tokens (B, nh*nw, window**2, C), and carriers (B, nh*nw, c*c, C) if there is a tokenizer.
+    """
+    carriers = None if tokenizer is None else tokenizer(x, grid)
+    tokens = partition(x.permute(0, 2, 3, 1), grid.window)
+    for block in blocks:
+        tokens, carriers = run_block(block, tokens, carriers, grid, with_cp=with_cp)
+    return tokens, carriers
 
 
 def hide_keys(bias: Tensor, keys: Tensor) -> Tensor:

@@ -1,0 +1,288 @@
+"""Backbones that HAT can be put into: where their stages are, and how their windows attend.
+
+A new kind of backbone is made known by :func:`register_host`; nothing else has to change.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..layers.attention import attend
+
+LAYOUTS = ("NCHW", "NHWC", "tokens")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The blocks of one stage of a backbone, up to its downsampling and output norm.
+
+    Args:
+        owner: Name inside the backbone of the module that holds ``blocks``; '' for the backbone.
+        name: Name of ``blocks`` in its owner.
+        blocks: The container that the stage runs through, one block after the other.
+        channels: Channels of the maps between the blocks.
+        layout: Of those maps: 'NCHW', 'NHWC', or 'tokens' for (B, H*W, C) with (H, W) as the
+            second argument of each block.
+    """
+
+    owner: str
+    name: str
+    blocks: nn.ModuleList | nn.Sequential
+    channels: int
+    layout: str
+
+    def __post_init__(self):
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"layout must be one of {LAYOUTS}, not {self.layout!r}")
+
+    @property
+    def path(self) -> str:
+        """Name of the container inside the backbone."""
+        return f"{self.owner}.{self.name}".lstrip(".")
+
+    @property
+    def with_cp(self) -> bool:
+        """Whether the stage recomputes its blocks in the backward pass."""
+        return any(getattr(block, "with_cp", False) for block in self.blocks)
+
+
+class HostWindow:
+    """A block of a host, seen as the layer that attends inside a HAT block's windows.
+
+    It is no module: what it reads stays where the host keeps it. Subclasses say where that is; the
+    attention must have ``qkv``, ``proj``, ``scale``, ``window_size`` and a table of relative
+    position biases like Swin's.
+
+    Args:
+        block: The host's block.
+    """
+
+    position = None
+
+    def __init__(self, block: nn.Module):
+        self.block = block
+
+    @property
+    def attention(self) -> nn.Module:
+        """The block's window attention."""
+        raise NotImplementedError
+
+    def __call__(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Run the block's two residual branches on tokens (B, G, N, C) with ``bias``."""
+        raise NotImplementedError
+
+    def attend(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Attend inside groups of tokens (B, G, N, C) by the host's weights."""
+        attention = self.attention
+        dropout = attention.attn_drop.p if attention.training else 0.0
+        attended = attend(attention.qkv(x), bias, attention.scale, dropout)
+        return attention.proj_drop(attention.proj(attended))
+
+    def relative_bias(self, height: int, width: int, window: int) -> Tensor:
+        """The host's bias (num_heads, L, L) between the L pixels of a window."""
+        attention = self.attention
+        index = attention.relative_position_index
+        rows = F.embedding(index, attention.relative_position_bias_table)  # (L, L, num_heads)
+        return rows.permute(2, 0, 1)
+
+    def position_weights(self) -> Iterator[nn.Parameter]:
+        """The table that :meth:`relative_bias` reads."""
+        yield self.attention.relative_position_bias_table
+
+
+class MMSwinWindow(HostWindow):
+    """A Swin block of mmdet, mmseg or mmpretrain."""
+
+    @property
+    def attention(self) -> nn.Module:
+        return self.block.attn.w_msa
+
+    def __call__(self, x: Tensor, bias: Tensor) -> Tensor:
+        block = self.block
+        x = x + block.attn.drop(self.attend(block.norm1(x), bias))
+        return block.ffn(block.norm2(x), identity=x)
+
+
+class TimmSwinWindow(HostWindow):
+    """A Swin block of timm."""
+
+    @property
+    def attention(self) -> nn.Module:
+        return self.block.attn
+
+    def __call__(self, x: Tensor, bias: Tensor) -> Tensor:
+        block = self.block
+        x = x + block.drop_path1(self.attend(block.norm1(x), bias))
+        return x + block.drop_path2(block.mlp(block.norm2(x)))
+
+
+@dataclass(frozen=True)
+class Host:
+    """A kind of backbone that HAT can be put into.
+
+    Args:
+        name: What to call it in messages.
+        classes: Its classes, subclasses included; as 'package.module.Class' where the package
+            should not be imported for this.
+        stages: Lists the stages of a backbone of these classes, none if it is not of this kind.
+        window: Sees a block as a :class:`HostWindow`; None where blocks have no window attention,
+            which rules out ``mode='replace'``.
+    """
+
+    name: str
+    classes: tuple[type | str, ...]
+    stages: Callable[[nn.Module], list[Stage]]
+    window: Callable[[nn.Module], HostWindow] | None = None
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The modes of insertion that it takes."""
+        return ("append",) if self.window is None else ("append", "replace")
+
+    def find_stages(self, backbone: nn.Module) -> list[Stage]:
+        """List the stages of ``backbone``; none if it is not of this kind."""
+        classes = tuple(filter(None, map(imported_class, self.classes)))
+        return self.stages(backbone) if isinstance(backbone, classes) else []
+
+
+def imported_class(cls: type | str) -> type | None:
+    """Resolve 'package.module.Class' if the module has been imported, as it has if objects of the
+    class exist; None otherwise."""
+    if isinstance(cls, type):
+        return cls
+    module, _, name = cls.rpartition(".")
+    return getattr(sys.modules.get(module), name, None)
+
+
+def mm_swin_stages(backbone: nn.Module) -> list[Stage]:
+    """Stages of the Swin Transformers of mmdet, mmseg and mmpretrain."""
+    return [
+        Stage(f"stages.{i}", "blocks", stage.blocks, norm_channels(stage.blocks[0]), "tokens")
+        for i, stage in enumerate(backbone.stages)
+    ]
+
+
+def mm_convnext_stages(backbone: nn.Module) -> list[Stage]:
+    """Stages of mmpretrain's ConvNeXt."""
+    return [
+        Stage("stages", str(i), blocks, channels, "NCHW")
+        for i, (blocks, channels) in enumerate(zip(backbone.stages, backbone.channels, strict=True))
+    ]
+
+
+def mm_resnet_stages(backbone: nn.Module) -> list[Stage]:
+    """Stages of the ResNets of mmdet, mmseg and mmpretrain, and of classes derived from them."""
+
+    def channels(block: nn.Module) -> int:
+        return (block.conv3 if hasattr(block, "conv3") else block.conv2).out_channels
+
+    layers = ((name, getattr(backbone, name)) for name in backbone.res_layers)
+    return [Stage("", name, layer, channels(layer[0]), "NCHW") for name, layer in layers]
+
+
+def timm_swin_stages(backbone: nn.Module) -> list[Stage]:
+    """Stages of timm's Swin Transformer, whole or ``features_only``, wrapped or not."""
+    return [
+        Stage(name, "blocks", stage.blocks, norm_channels(stage.blocks[0]), "NHWC")
+        for name, stage in modules_of("timm.models.swin_transformer.SwinTransformerStage", backbone)
+    ]
+
+
+def timm_convnext_stages(backbone: nn.Module) -> list[Stage]:
+    """Stages of timm's ConvNeXt, whole or ``features_only``, wrapped or not."""
+    return [
+        Stage(name, "blocks", stage.blocks, stage.blocks[0].conv_dw.out_channels, "NCHW")
+        for name, stage in modules_of("timm.models.convnext.ConvNeXtStage", backbone)
+    ]
+
+
+def norm_channels(block: nn.Module) -> int:
+    """Channels of a transformer block, from its first norm."""
+    return block.norm1.normalized_shape[0]
+
+
+def modules_of(cls: str, root: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Modules of a class inside ``root``, with their names, in order."""
+    resolved = imported_class(cls)
+    if resolved is None:
+        return []
+    return [(name, module) for name, module in root.named_modules() if isinstance(module, resolved)]
+
+
+_TIMM_WRAPPERS = (
+    "timm.models._features.FeatureDictNet",
+    "timm.models._features.FeatureHookNet",
+    "timm.models._features.FeatureGetterNet",
+    "mmseg.models.backbones.timm_backbone.TIMMBackbone",
+    "mmpretrain.models.backbones.timm_backbone.TIMMBackbone",
+)
+_HOSTS: list[Host] = [
+    Host(
+        "SwinTransformer of mmdet, mmseg and mmpretrain",
+        (
+            "mmdet.models.backbones.swin.SwinTransformer",
+            "mmseg.models.backbones.swin.SwinTransformer",
+            "mmpretrain.models.backbones.swin_transformer.SwinTransformer",
+        ),
+        mm_swin_stages,
+        MMSwinWindow,
+    ),
+    Host(
+        "ConvNeXt of mmpretrain",
+        ("mmpretrain.models.backbones.convnext.ConvNeXt",),
+        mm_convnext_stages,
+    ),
+    Host(
+        "ResNet and its kin of mmdet, mmseg and mmpretrain",
+        (
+            "mmdet.models.backbones.resnet.ResNet",
+            "mmseg.models.backbones.resnet.ResNet",
+            "mmpretrain.models.backbones.resnet.ResNet",
+        ),
+        mm_resnet_stages,
+    ),
+    Host(
+        "SwinTransformer of timm",
+        ("timm.models.swin_transformer.SwinTransformer", *_TIMM_WRAPPERS),
+        timm_swin_stages,
+        TimmSwinWindow,
+    ),
+    Host(
+        "ConvNeXt of timm",
+        ("timm.models.convnext.ConvNeXt", *_TIMM_WRAPPERS),
+        timm_convnext_stages,
+    ),
+]
+
+
+def register_host(host: Host) -> None:
+    """Make a kind of backbone known; it is asked before those already known.
+
+    Example, for a network with stages ``body.0``, ``body.1``, ... each an ``nn.Sequential``::
+
+        def stages(net):
+            return [
+                Stage("body", str(i), blocks, blocks[-1].out_channels, "NCHW")
+                for i, blocks in enumerate(net.body)
+            ]
+
+        register_host(Host("MyNet", (MyNet,), stages))
+    """
+    _HOSTS.insert(0, host)
+
+
+def find_host(backbone: nn.Module) -> tuple[Host, list[Stage]] | None:
+    """Find the kind of a backbone, and its stages; None if it is of no known kind."""
+    for host in _HOSTS:
+        stages = host.find_stages(backbone)
+        if stages:
+            return host, stages
+    return None
+
+
+def host_names() -> list[str]:
+    """Name the known kinds of backbones."""
+    return [host.name for host in _HOSTS]
