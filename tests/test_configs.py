@@ -11,13 +11,19 @@ from mmfastervit.checkpoint import PUBLISHED
 from mmfastervit.models.backbones import ARCHS
 
 ROOT = Path(__file__).resolve().parents[1]
-CONFIGS = sorted((ROOT / "configs").glob("*/*.py"))
+ALL = sorted((ROOT / "configs").glob("*/*.py"))
+CONFIGS = [path for path in ALL if "fastervit" in path.name]
+HAT_RECIPES = [path for path in ALL if "-hat_" in path.name]
 RECIPES = [path for path in CONFIGS if "shapes" not in path.name]
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
 
 
 def name(path: Path) -> str:
     return path.stem
+
+
+def test_every_config_is_of_a_tested_kind():
+    assert sorted(CONFIGS + HAT_RECIPES) == ALL
 
 
 def test_there_are_recipes_for_five_variants_of_each_task():
@@ -90,3 +96,30 @@ def test_shapes_configs_name_the_classes_of_the_generator():
     seg = Config.fromfile(ROOT / "configs/seg/upernet_fastervit-0_shapes-256x256.py")
     assert tuple(seg.metainfo.classes) == ("background", *SHAPE_CLASSES)
     assert [tuple(colour) for colour in seg.metainfo.palette[1:]] == list(SHAPE_PALETTE)
+
+
+@pytest.mark.parametrize("path", HAT_RECIPES, ids=name)
+def test_hat_recipe_is_its_hosts_recipe_with_hat(path):
+    """Same model otherwise, an optimizer that takes every weight, and stages 2 and 3 plugged."""
+    from mmengine.optim import build_optim_wrapper
+
+    cfg = Config.fromfile(path)
+    init_default_scope(cfg.default_scope)
+    plugged = cfg.model.backbone
+    assert plugged.type == "mmfastervit.HATBackbone"
+    host = MODELS.build(plugged.backbone)
+    model = MODELS.build(cfg.model)
+    assert type(model.backbone) is type(host)
+    assert plugged.backbone.init_cfg.checkpoint.startswith("https://")
+    added = model.backbone.state_dict().keys() - host.state_dict().keys()
+    assert {key.split(".")[1] for key in added} == {"2", "3"}
+    cfg.optim_wrapper.type = "OptimWrapper"  # mixed precision needs a GPU to be built
+    cfg.optim_wrapper.pop("loss_scale", None)
+    groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
+    trained = sum(len(group["params"]) for group in groups)
+    assert trained == sum(p.requires_grad for p in model.parameters())
+
+
+def test_hat_recipes_are_for_two_hosts_of_each_task():
+    names = {f"{path.parent.name}/{path.name.partition('_')[2][:6]}" for path in HAT_RECIPES}
+    assert names == {"det/swin-t", "det/convne", "seg/swin-t", "seg/convne"}

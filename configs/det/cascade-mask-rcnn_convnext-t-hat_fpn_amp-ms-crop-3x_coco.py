@@ -1,0 +1,17 @@
+# The zoo's Cascade Mask R-CNN with ConvNeXt-T, and one HAT block after the blocks of each of its
+# last two stages. ConvNeXt's weights load as before; at the start the model computes what it did.
+_base_ = (
+    "mmdet::convnext/cascade-mask-rcnn_convnext-t-p4-w7_fpn_4conv1fc-giou_amp-ms-crop-3x_coco.py"
+)
+
+custom_imports = dict(imports=["mmpretrain.models", "mmfastervit"], allow_failed_imports=False)
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type="mmfastervit.HATBackbone",
+        backbone=_base_.model.backbone,
+        stages=(2, 3),
+        plugin=dict(depth=1),
+    )
+)

@@ -1,0 +1,15 @@
+# The zoo's UperNet with Swin-T, and one HAT block after the blocks of each of its last two
+# stages. Swin's weights load as before; at the start the model computes what it did.
+_base_ = "mmseg::swin/swin-tiny-patch4-window7-in1k-pre_upernet_8xb2-160k_ade20k-512x512.py"
+
+custom_imports = dict(imports=["mmfastervit"], allow_failed_imports=False)
+
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type="mmfastervit.HATBackbone",
+        backbone=_base_.model.backbone,
+        stages=(2, 3),
+        plugin=dict(depth=1),
+    )
+)
