@@ -59,6 +59,4 @@ optim_wrapper = dict(
     optimizer=dict(lr=2e-3, weight_decay=0.05, fused=True), clip_grad=dict(max_norm=1)
 )
 auto_scale_lr = dict(base_batch_size=4)
-default_hooks = dict(
-    logger=dict(interval=10), checkpoint=dict(interval=max_iters), visualization=dict(interval=4)
-)
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=max_iters))

@@ -5,6 +5,7 @@ import io
 
 import pytest
 import torch
+from mmengine.config import ConfigDict
 from mmengine.registry import MODELS
 from tiny_hosts import HOSTS, SWIN_HOSTS, build_host
 from torch import nn
@@ -258,6 +259,21 @@ def test_config_builds_the_host_itself(name, mode):
     built = MODELS.build(cfg)
     assert type(built) is type(build_host(name))
     assert hat_modules(built)
+
+
+@pytest.mark.parametrize("name", ["mmdet-swin", "mmpretrain-convnext", "mmdet-resnet"])
+def test_pretrained_weights_of_the_host_load_by_init_cfg(name, tmp_path):
+    pretrained = build_host(name)
+    prefix = "backbone." if name == "mmdet-swin" else ""
+    weights = {f"{prefix}{key}": value for key, value in pretrained.state_dict().items()}
+    torch.save({"state_dict": weights}, tmp_path / "host.pth")
+    # mmdet's Swin reads init_cfg by attribute, as mmengine's configs allow
+    init_cfg = ConfigDict(type="Pretrained", checkpoint=str(tmp_path / "host.pth"))
+    host = {**HOSTS[name], "init_cfg": init_cfg}
+    built = MODELS.build(dict(type="mmfastervit.HATBackbone", backbone=host))
+    built.init_weights()
+    x = torch.randn(1, 3, 64, 96)
+    assert same(evaluate(pretrained, x), evaluate(built, x))
 
 
 def test_layer_decay_takes_the_new_names():
