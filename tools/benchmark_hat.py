@@ -3,7 +3,7 @@
 Examples:
     python tools/benchmark_hat.py cost    # full-size hosts at 800x1280, small ones in training
     python tools/benchmark_hat.py reach   # one corner told what stands at the other
-    python tools/benchmark_hat.py train   # small hosts on the drawn shapes, three seeds each
+    python tools/benchmark_hat.py train   # small hosts on photos of blood cells, three seeds each
     python tools/benchmark_hat.py table   # what train has measured so far
 """
 
@@ -18,7 +18,7 @@ import mmpretrain.models  # noqa: F401
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS
-from mmengine.runner import Runner
+from mmengine.runner import Runner, set_random_seed
 from torch import nn
 
 from mmfastervit import HATPlugin, insert_hat
@@ -45,6 +45,8 @@ SMALL_HOSTS = {
     "ResNet-18": dict(**RESNET, depth=18),
 }
 PLAIN = "plain"
+MODES = (PLAIN, "append", "replace")
+CLASSES = ("background", "RBC", "WBC", "Platelets")
 
 
 def main() -> None:
@@ -56,18 +58,28 @@ def parse_args() -> Namespace:
     parser = ArgumentParser(description=__doc__, formatter_class=ArgumentDefaultsHelpFormatter)
     parser.add_argument("what", choices=("cost", "reach", "train", "table"))
     parser.add_argument("--out", type=Path, default=Path("work_dirs/hat.jsonl"), help="of train")
+    parser.add_argument(
+        "--data", type=Path, default=Path("../shared/data/bccd"), help="photos, of train"
+    )
+    parser.add_argument("--iterations", type=int, default=150, help="of a run of train")
     parser.add_argument("--seeds", type=int, default=3, help="runs a host and mode, of train")
     parser.add_argument("--steps", type=int, default=300, help="of reach")
+    parser.add_argument("--modes", nargs="+", choices=MODES, default=MODES, help="of train")
     parser.add_argument("--rounds", type=int, default=7, help="timings of each model, of cost")
     return parser.parse_args()
 
 
+def modes(host: dict) -> tuple[str, ...]:
+    """How a host can be had: without HAT, and with."""
+    return MODES if "Swin" in host["type"] else MODES[:2]
+
+
 def variants(host: dict) -> dict[str, nn.Module]:
     """A host as it is and with HAT in stages 2 and 3, by mode."""
-    models = {PLAIN: MODELS.build(host)}
-    for mode in ("append", "replace") if "Swin" in host["type"] else ("append",):
-        models[mode] = MODELS.build(host)
-        insert_hat(models[mode], mode=mode)
+    models = {mode: MODELS.build(host) for mode in modes(host)}
+    for mode, model in models.items():
+        if mode != PLAIN:
+            insert_hat(model, mode=mode)
     return models
 
 
@@ -155,32 +167,60 @@ def train(args: Namespace) -> None:
     done = {(r["host"], r["mode"], r["seed"]) for r in read(args.out)}
     for seed in range(args.seeds):
         for name, host in SMALL_HOSTS.items():
-            for mode in variants(host):
-                if (name, mode, seed) in done:
+            for mode in modes(host):
+                if mode not in args.modes or (name, mode, seed) in done:
                     continue
-                result = dict(host=name, mode=mode, seed=seed, mIoU=train_one(host, mode, seed))
+                score = train_one(host, mode, seed, args.data, args.iterations)
+                result = dict(host=name, mode=mode, seed=seed, mIoU=score)
                 args.out.parent.mkdir(parents=True, exist_ok=True)
                 with args.out.open("a") as file:
                     file.write(json.dumps(result) + "\n")
     table(args)
 
 
-def train_one(host: dict, mode: str, seed: int) -> float:
-    """Train UperNet on the drawn shapes by their recipe; mIoU of the validation set."""
-    cfg = Config.fromfile(SHAPES)
-    backbone = MODELS.build(host)
-    with torch.no_grad():
-        channels = [y.shape[1] for y in backbone(torch.randn(1, 3, 64, 64))]
-    cfg.model.decode_head.in_channels = channels
-    cfg.model.auxiliary_head.in_channels = channels[cfg.model.auxiliary_head.in_index]
-    plugged = dict(type="mmfastervit.HATBackbone", backbone=host, mode=mode)
-    cfg.model.backbone = host if mode == PLAIN else plugged
-    cfg.train_cfg.val_interval = cfg.train_cfg.max_iters + 1  # once, after training
-    cfg.randomness = dict(seed=seed)
+def train_one(host: dict, mode: str, seed: int, data: Path, iterations: int) -> float:
+    """Train UperNet on photos with label maps; mIoU of the validation set.
+
+    With one seed, the host and the heads start from the same weights with HAT and without, and see
+    the same images.
+    """
+    cfg = train_config(host, data, iterations)
     cfg.work_dir = f"work_dirs/hat/{host['type']}-{mode}-{seed}"
+    set_random_seed(seed)
+    plain = MODELS.build(cfg.model)
+    plain.init_weights()
+    cfg.load_from = str(Path(cfg.work_dir, "start.pth"))
+    Path(cfg.work_dir).mkdir(parents=True, exist_ok=True)
+    torch.save({"state_dict": plain.state_dict()}, cfg.load_from)
+    if mode != PLAIN:
+        cfg.model.backbone = dict(type="mmfastervit.HATBackbone", backbone=host, mode=mode)
+    cfg.randomness = dict(seed=seed)
     runner = Runner.from_cfg(cfg)
     runner.train()
     return float(runner.val()["mIoU"])
+
+
+def train_config(host: dict, data: Path, iterations: int) -> Config:
+    """The recipe of the drawn shapes, narrow heads and all, for ``data`` and a host."""
+    cfg = Config.fromfile(SHAPES)
+    with torch.no_grad():
+        channels = [y.shape[1] for y in MODELS.build(host)(torch.randn(1, 3, 64, 64))]
+    cfg.model.backbone = host
+    cfg.model.decode_head.in_channels = channels
+    cfg.model.auxiliary_head.in_channels = channels[cfg.model.auxiliary_head.in_index]
+    for dataloader, split in ((cfg.train_dataloader, "train"), (cfg.val_dataloader, "val")):
+        dataloader.num_workers = 0
+        dataloader.persistent_workers = False
+        dataset = dataloader.dataset
+        dataset.data_root = str(data)
+        dataset.metainfo = dict(classes=CLASSES, palette=[[60 * i] * 3 for i in range(4)])
+        dataset.data_prefix = dict(img_path=split, seg_map_path=f"{split}_semantic")
+        for transform in dataset.pipeline:
+            if transform.type in ("Resize", "RandomResize"):
+                transform.scale = (320, 240)
+    cfg.train_cfg = dict(type="IterBasedTrainLoop", max_iters=iterations, val_interval=10**6)
+    cfg.param_scheduler[1].update(T_max=iterations - 20, end=iterations)
+    return cfg
 
 
 def read(path: Path) -> list[dict]:

@@ -263,6 +263,8 @@ def register_host(host: Host) -> None:
 
     Example, for a network with stages ``body.0``, ``body.1``, ... each an ``nn.Sequential``::
 
+        from mmfastervit.models.plugins import Host, Stage, register_host
+
         def stages(net):
             return [
                 Stage("body", str(i), blocks, blocks[-1].out_channels, "NCHW")
