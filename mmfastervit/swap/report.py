@@ -1,0 +1,5 @@
+"""(see below)"""
+
+
+def write_report(*_):
+    pass
