@@ -28,17 +28,17 @@ def audit(swap: Swap) -> list[str]:
     before, after = plain(swap.original.to_dict()), plain(swap.config.to_dict())
     scope = scope_of(before)
     parts = [value_at(cfg, swap.model_path) for cfg in (before, after)]
-    (old, old_out), (new, new_out) = (
+    (old, old_out), (_, new_out) = (
         measure(
             part["backbone"], neck_configs(part), scope, parts[0]["backbone"].get("in_channels", 3)
         )
         for part in parts
     )
-    may_coarsen = is_dilated(old)
+    may_coarsen, outs = is_dilated(old), (old_out, new_out)
     if any(True for _ in decode_heads(parts[0], ())):
-        reads = [_decode_reads(part, out) for part, out in zip(parts, (old_out, new_out))]
+        reads = [_decode_reads(part, out) for part, out in zip(parts, outs, strict=True)]
     else:
-        reads = [{"heads": list(out)} for out in (old_out, new_out)]
+        reads = [{"heads": list(out)} for out in outs]
     differences = []
     for name, levels in reads[0].items():
         differences += _compare(name, levels, reads[1].get(name), may_coarsen)
@@ -78,9 +78,7 @@ def _check_declared(parts, path: Path, old: Sequence[Level], new: Sequence[Level
         after = declared[1].get(place)
         was_true = before == true[0][: len(before)]
         if was_true and after != true[1][: len(after or ())]:
-            raise SwapAuditError(
-                f"{place} declares strides {after}, and the maps have {true[1]}"
-            )
+            raise SwapAuditError(f"{place} declares strides {after}, and the maps have {true[1]}")
 
 
 def _declarations(value: Any, path: Path) -> Iterator[tuple[str, list[int]]]:

@@ -14,7 +14,7 @@ OPTIONS = tuple(name for name in inspect.signature(FasterViT).parameters if name
 
 
 def fastervit_config(
-    arch: str,
+    arch: str | Mapping,
     stages: Sequence[int],
     checkpoint: str | None,
     options: Mapping[str, Any],
@@ -23,7 +23,7 @@ def fastervit_config(
     """Write the config of a FasterViT.
 
     Args:
-        arch: Name of its architecture.
+        arch: Name of its architecture, or a dict of the fields of ``Arch``.
         stages: Stages whose maps it gives out.
         checkpoint: Path, URL or ``mmfastervit://NAME``; None to train from scratch.
         options: Further arguments of :class:`~mmfastervit.FasterViT`.
@@ -37,7 +37,7 @@ def fastervit_config(
     unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
         raise TypeError(f"unknown backbone options {unknown}; there are {', '.join(OPTIONS)}")
-    config = dict(type="mmfastervit.FasterViT", arch=arch)
+    config = dict(type="mmfastervit.FasterViT", arch=arch if isinstance(arch, str) else dict(arch))
     if in_channels != 3:
         config["in_channels"] = in_channels
     if tuple(stages) != (0, 1, 2, 3):
@@ -48,11 +48,11 @@ def fastervit_config(
     return config
 
 
-def checkpoint_for(arch: str, pretrained: str | None) -> str | None:
+def checkpoint_for(arch: str | Mapping, pretrained: str | None) -> str | None:
     """Turn what the user asked for into a checkpoint's name.
 
     Args:
-        arch: Name of the architecture.
+        arch: The architecture; weights were published for those that have a name.
         pretrained: ``"none"``, a path, a URL, ``mmfastervit://NAME``; None for the weights that
             were published for ``arch``.
 

@@ -36,9 +36,7 @@ def used_levels(part: dict, count: int) -> tuple[int, ...]:
     if necks:
         used = _used_by_neck(necks[0], count)
     elif "decode_head" in part:
-        used = {
-            i for _, head in decode_heads(part, ()) for i in head_indices(head, count)
-        }
+        used = {i for _, head in decode_heads(part, ()) for i in head_indices(head, count)}
     else:
         used = set(range(count))
     outside = [i for i in used if not 0 <= i < count]
@@ -78,7 +76,7 @@ def head_indices(head: dict, count: int) -> tuple[int, ...]:
     default = range(len(channels)) if isinstance(channels, (list, tuple)) else -1
     index = head.get("in_index", default)
     index = (index,) if isinstance(index, int) else tuple(index)
-    if "c1_in_channels" in head and head["c1_in_channels"]:
+    if head.get("c1_in_channels"):
         index = (0, *index)
     return tuple(i + count if i < 0 else i for i in index)
 

@@ -4,23 +4,30 @@ import hashlib
 import json
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
+
 from mmfastervit.engine.config_tree import type_name
 
 from .audit import audit
 from .check import build, generated_run, predict_once, train_once
+from .consumers import neck_configs
 from .edits import plain, value_at
 from .errors import SwapRefusedError
-from .planning import Swap, plan_swap, scope_of
+from .measure import measure
+from .planning import Swap, find_model, plan_swap, scope_of
 from .reading import read_config, zoo_folder
 from .samples import make_batch
 from .writing import write_config
 
-REFUSED, FAILED, SWAPPED, UNREADABLE = "refused", "failed", "swapped", "unreadable"
+REFUSED, FAILED, SWAPPED = "refused", "failed", "swapped"
+# mmengine can't read the original, or its backbone and neck don't run on this machine.
+UNREADABLE, ORIGINAL_FAILS = "unreadable", "original fails"
 # Of a model's settings, those that no part of the steps depends on.
 _IRRELEVANT = {"num_classes", "test_cfg", "batch_augments", "size", "init_cfg", "pretrained"}
 
@@ -57,11 +64,23 @@ def swap_one(name: str, arch: str, seconds: int) -> dict[str, Any]:
     except SwapRefusedError as error:
         return {**record, "status": REFUSED, "reason": error.reason, "nearest": error.nearest}
     except Exception as error:
-        return {**record, "status": FAILED, "reason": _describe(error)}
+        status = ORIGINAL_FAILS if _original_fails(cfg, seconds) else FAILED
+        return {**record, "status": status, "reason": _describe(error)}
     notes = [note for note in swap.notes if "publisher" not in note]
     return {
         **record, "status": SWAPPED, "model": model_key(swap), "notes": notes, "stated": stated
     }  # fmt: skip
+
+
+def _original_fails(cfg: Config, seconds: int) -> bool:
+    """Whether the original's backbone and necks don't run either."""
+    part = value_at(plain(cfg.to_dict()), find_model(plain(cfg.to_dict())))
+    try:
+        with _time_limit(seconds):
+            measure(part["backbone"], neck_configs(part), cfg.get("default_scope"))
+    except Exception:  # what it was, the record of the swap says
+        return True
+    return False
 
 
 def model_key(swap: Swap) -> str:
@@ -93,8 +112,9 @@ def step_one(name: str, arch: str, key: str, seconds: int) -> dict[str, Any]:
     """
     swap = plan_swap(read_config(name), arch)
     record = {"model": key, "config": name}
+    start = time.monotonic()
     reached, reason = _steps(plain(swap.config.to_dict()), swap.model_path, seconds)
-    record.update(reached=reached, reason=reason)
+    record.update(reached=reached, reason=reason, seconds=round(time.monotonic() - start))
     if reason:
         original = _steps(plain(swap.original.to_dict()), swap.model_path, seconds)
         record.update(original_reached=original[0], original_reason=original[1])
@@ -120,7 +140,9 @@ def _steps(cfg: dict, model_path: tuple, seconds: int) -> tuple[str | None, str 
 
 
 def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[-1] if str(error) else ''}"[:300]
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[-1] if str(error) else ''}"[
+        :300
+    ]
 
 
 @contextmanager

@@ -52,13 +52,15 @@ def plain(value: Any) -> Any:
 def value_at(root: Any, path: Path) -> Any:
     """Look up ``path``; :data:`ABSENT` where it leads nowhere."""
     for key in path:
-        if isinstance(root, dict) and key in root:
-            root = root[key]
-        elif isinstance(root, (list, tuple)) and isinstance(key, int) and key < len(root):
-            root = root[key]
-        else:
+        found = key in root if isinstance(root, dict) else _has_index(root, key)
+        if not found:
             return ABSENT
+        root = root[key]
     return root
+
+
+def _has_index(root: Any, key: str | int) -> bool:
+    return isinstance(root, (list, tuple)) and isinstance(key, int) and key < len(root)
 
 
 def without_marker(value: Any) -> Any:
@@ -75,9 +77,6 @@ def apply_changes(cfg: Config, changes: Sequence[Change]) -> Config:
         *parents, last = change.path
         holder = root
         for key in parents:
-            if isinstance(holder, dict):
-                holder = holder.setdefault(key, {})
-            else:
-                holder = holder[key]
+            holder = holder.setdefault(key, {}) if isinstance(holder, dict) else holder[key]
         holder[last] = copy.deepcopy(without_marker(change.now))
     return Config(root, filename=cfg.filename)

@@ -53,7 +53,7 @@ def stages_for(levels: Sequence[Level]) -> tuple[int, ...]:
         raise SwapRefusedError(
             f"it reads a map of stride {strides[-1]} from its backbone, and FasterViT's coarsest "
             f"has stride {STRIDES[-1]}",
-            "the config of the same method without p6, as mmdet::rtmdet/rtmdet_x_8xb32-300e_coco.py",
+            "the same method without p6, such as mmdet::rtmdet/rtmdet_x_8xb32-300e_coco.py",
         )
     if is_dilated(levels):
         return tuple(range(NUM_STAGES - len(strides), NUM_STAGES))

@@ -30,8 +30,14 @@ def measure(
     Returns:
         The levels after the backbone, and those after the last neck.
     """
-    parts = [without_weights(plain(part)) for part in (backbone, *necks)]
-    return _measure(repr(parts), scope, in_channels)
+    image = ((in_channels, IMAGE_SIZE),)
+    maps = _measure(_source([backbone]), scope, image)
+    after = _measure(_source(necks), scope, maps) if necks else maps
+    return _levels(maps), _levels(after)
+
+
+def _source(parts: Sequence[dict]) -> str:
+    return repr([without_weights(plain(part)) for part in parts])
 
 
 def without_weights(part: Any) -> Any:
@@ -59,14 +65,17 @@ class _ShapesOnly(TorchFunctionMode):
 
 
 @lru_cache(maxsize=256)
-def _measure(parts: str, scope: str | None, in_channels: int):
+def _measure(
+    parts: str, scope: str | None, inputs: tuple[tuple[int, int], ...]
+) -> tuple[tuple[int, int], ...]:
+    """Channels and side of the maps that come out, from those that go in; side 0 of a vector."""
     try:
         with _ShapesOnly():
             modules = [module.to("meta") for module in _build(parts, scope)]
-        return _run(modules, in_channels, "meta")
+        return _run(modules, inputs, "meta")
     except (NotImplementedError, RuntimeError):
         # Operators of mmcv, deformable convolution above all, know no tensors without memory.
-        return _run(_build(parts, scope), in_channels, "cpu")
+        return _run(_build(parts, scope), inputs, "cpu")
 
 
 def _build(parts: str, scope: str | None) -> list[nn.Module]:
@@ -75,36 +84,31 @@ def _build(parts: str, scope: str | None) -> list[nn.Module]:
 
 
 @torch.no_grad()
-def _run(modules: list[nn.Module], in_channels: int, device: str):
+def _run(
+    modules: list[nn.Module], inputs: Sequence[tuple[int, int]], device: str
+) -> tuple[tuple[int, int], ...]:
     for module in modules:
         module.eval()
-    backbone, *necks = modules
     with torch.device(device):
-        maps = backbone(torch.zeros(1, in_channels, IMAGE_SIZE, IMAGE_SIZE))
-        after_backbone = _levels(maps)
-        for neck in necks:
-            maps = _apply(neck, maps)
-    return after_backbone, _levels(maps)
+        maps = tuple(torch.zeros(1, channels, side, side) for channels, side in inputs)
+        maps = maps[0] if maps[0].shape[-1] == IMAGE_SIZE else maps  # an image, no list of maps
+        for module in modules:
+            maps = module(tuple(maps) if isinstance(maps, list) else maps)
+    maps = (maps,) if isinstance(maps, Tensor) else maps
+    if not all(isinstance(features, Tensor) for features in maps):
+        raise TypeError(f"expected feature maps, got {[type(one).__name__ for one in maps]}")
+    return tuple((one.shape[1], one.shape[-1] if one.ndim == 4 else 0) for one in maps)
 
 
-def _apply(neck: nn.Module, maps: Any) -> Any:
-    return neck(tuple(maps) if isinstance(maps, list) else maps)
-
-
-def _levels(maps: Any) -> tuple[Level, ...]:
-    maps = [maps] if isinstance(maps, Tensor) else maps
-    found = []
-    for features in maps:
-        if not isinstance(features, Tensor):
-            raise TypeError(f"expected a feature map, the part gave a {type(features).__name__}")
-        stride = nominal_stride(IMAGE_SIZE, features.shape[-1]) if features.ndim == 4 else 0
-        found.append(Level(features.shape[1], stride))
-    return tuple(found)
+def _levels(maps: Sequence[tuple[int, int]]) -> tuple[Level, ...]:
+    return tuple(
+        Level(channels, nominal_stride(IMAGE_SIZE, side) if side else 0) for channels, side in maps
+    )
 
 
 def parameter_names(backbone: dict, scope: str | None) -> tuple[str, ...]:
     """Names of a backbone's parameters."""
-    return _parameter_names(repr([without_weights(plain(backbone))]), scope)
+    return _parameter_names(_source([backbone]), scope)
 
 
 @lru_cache(maxsize=256)

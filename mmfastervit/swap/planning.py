@@ -60,7 +60,7 @@ class Swap:
 
 def swap_backbone(
     cfg: Config | str | FilePath,
-    arch: str,
+    arch: str | Mapping,
     *,
     pretrained: str | None = None,
     backbone_options: Mapping[str, Any] | None = None,
@@ -73,7 +73,8 @@ def swap_backbone(
 
     Args:
         cfg: A config, a config file, or the name of an installed one, ``"mmdet::FOLDER/FILE.py"``.
-        arch: Name of the architecture, ``"fastervit_0"`` and so on.
+        arch: Name of the architecture, ``"fastervit_0"`` and so on, or a dict of the fields of
+            :class:`~mmfastervit.models.backbones.archs.Arch`.
         pretrained: Weights: a path, a URL, ``"mmfastervit://NAME"``, or ``"none"``; None takes the
             published ones of ``arch`` (for non-commercial use).
         backbone_options: Further arguments of :class:`~mmfastervit.FasterViT`.
@@ -98,7 +99,7 @@ def swap_backbone(
 
 def plan_swap(
     cfg: Config | str | FilePath,
-    arch: str,
+    arch: str | Mapping,
     *,
     pretrained: str | None = None,
     backbone_options: Mapping[str, Any] | None = None,

@@ -156,5 +156,3 @@ def _as_video(images: list[Tensor], samples: list) -> dict[str, list]:
     video = TrackDataSample(metainfo=dict(key_frames_inds=[0], ref_frames_inds=[1]))
     video.video_data_samples = samples
     return dict(inputs=[torch.stack(images)], data_samples=[video])
-
-

@@ -100,7 +100,9 @@ def drop_layer_decay(cfg: dict) -> list[Change]:
         return []
     why = f"{type_name(constructor)} knows the old backbone's layers by name"
     return [
-        Change(("optim_wrapper", "constructor"), constructor, "DefaultOptimWrapperConstructor", why),
+        Change(
+            ("optim_wrapper", "constructor"), constructor, "DefaultOptimWrapperConstructor", why
+        ),
         Change(
             ("optim_wrapper", "paramwise_cfg"),
             plain(wrapper.get("paramwise_cfg", ABSENT)),

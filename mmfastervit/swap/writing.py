@@ -33,16 +33,11 @@ def write_config(swap: Swap, base: str, target: Path, *, force: bool = False) ->
         force: Replace it if it is there.
 
     Raises:
-        FileExistsError: it is there, and ``force`` is not set.
-        ValueError: its name does not end in ``.py``, or its folder is not there.
+        ValueError: its name does not end in ``.py``, its folder is not there, or it is there and
+            ``force`` is not set.
         RuntimeError: the file, read back, does not say what the swap says.
     """
-    if target.suffix != ".py":
-        raise ValueError(f"--out {target}: expected a file name ending in .py")
-    if not target.parent.is_dir():
-        raise ValueError(f"--out {target}: there is no folder {target.parent}")
-    if target.exists() and not force:
-        raise FileExistsError(f"--out {target} is there already; --force replaces it")
+    check_target(target, force=force)
     part = target.with_name(f"{target.stem}_{uuid.uuid4().hex}.py")
     try:
         part.write_text(config_text(swap, base), encoding="utf-8")
@@ -50,6 +45,16 @@ def write_config(swap: Swap, base: str, target: Path, *, force: bool = False) ->
         os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_target(target: Path, *, force: bool) -> None:
+    """Raise ValueError if no config can be written there, or one is there and ``force`` unset."""
+    if target.suffix != ".py":
+        raise ValueError(f"--out {target}: expected a file name ending in .py")
+    if not target.parent.is_dir():
+        raise ValueError(f"--out {target}: there is no folder {target.parent}")
+    if target.exists() and not force:
+        raise ValueError(f"--out {target} is there already; --force replaces it")
 
 
 def compare(swap: Swap, read: Config) -> None:
@@ -67,8 +72,9 @@ def config_text(swap: Swap, base: str) -> str:
     taken = set(swap.original.to_dict())
     lists, tree = _split(swap.changes, taken)
     arch = next(change.now["arch"] for change in swap.changes if change.path[-1] == "backbone")
+    name = arch if isinstance(arch, str) else "a FasterViT"
     lines = [
-        f"# {Path(base).stem} with {arch} as its backbone, by tools/swap_backbone.py.",
+        f"# {Path(base).stem} with {name} as its backbone, by tools/swap_backbone.py.",
         f"_base_ = {render(base, 9)}",
     ]
     for name, place, changes in lists:
@@ -150,9 +156,7 @@ def render(value: Any, column: int, indent: int = 0) -> str:
     else:
         bounds = ("[", "]") if isinstance(value, list) else ("(", ")")
         entries = [("", one) for one in value]
-    lines = [
-        f"{pad}{head}{render(one, inner + len(head) + 1, inner)}," for head, one in entries
-    ]
+    lines = [f"{pad}{head}{render(one, inner + len(head) + 1, inner)}," for head, one in entries]
     return "\n".join([bounds[0], *lines, " " * indent + bounds[1]])
 
 
