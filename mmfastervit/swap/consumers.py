@@ -14,6 +14,8 @@ from .levels import Level, match_order
 
 # Necks that read the last map alone, whatever else the backbone gives out.
 _LAST_ONLY = {"CTResNetNeck", "DilatedEncoder", "GlobalAveragePooling"}
+# Necks that look at the backbone's maps by fixed positions, those that they don't read included.
+_ALL_MAPS = {"NASFCOS_FPN"}
 _DILATED_KEYS = ("dilations",)
 DECODE_KEYS = ("decode_head", "auxiliary_head")
 
@@ -48,8 +50,15 @@ def used_levels(part: dict, count: int) -> tuple[int, ...]:
 def _used_by_neck(neck: dict, count: int) -> set[int]:
     if type_name(neck["type"]) in _LAST_ONLY:
         return {count - 1}
+    if wants_all_maps(neck):
+        return set(range(count))
     end = neck.get("end_level", -1)
     return set(range(neck.get("start_level", 0), count if end in (-1, count - 1) else end + 1))
+
+
+def wants_all_maps(neck: dict) -> bool:
+    """Whether the neck counts on all maps being there, and leaves some unread."""
+    return type_name(neck["type"]) in _ALL_MAPS
 
 
 def decode_heads(part: dict, path: Path) -> Iterator[tuple[Path, dict]]:
@@ -101,7 +110,7 @@ def rewrite_neck(
     if was is not None:
         now = _new_in_channels(was, path, old, new, used)
         changes.append(_change(neck, path, "in_channels", now, "the channels of FasterViT's maps"))
-    if neck.get("start_level"):
+    if neck.get("start_level") and not wants_all_maps(neck):
         why = f"FasterViT gives out only the {len(new)} maps that are read"
         changes.append(_change(neck, path, "start_level", 0, why))
         if neck.get("end_level", -1) not in (-1, len(old) - 1):

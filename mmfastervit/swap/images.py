@@ -18,7 +18,7 @@ _PIPELINE_HOLDERS = (
     "tta_pipeline",
     "custom_hooks",
 )
-_ORDER_KEYS = {"ReIDDataPreprocessor": "to_rgb", "ClsDataPreprocessor": "to_rgb"}
+_CLASSIFY = {"ImageClassifier", "BaseReID"}  # whose preprocessors call the channel order to_rgb
 
 
 def normalise(cfg: dict, channels: int) -> list[Change]:
@@ -33,10 +33,12 @@ def normalise(cfg: dict, channels: int) -> list[Change]:
     normalised_there = any(change.path[-1] == "std" for change in pipelines) or any(
         _has_normalize(cfg.get(key)) for key in _PIPELINE_HOLDERS
     )
+    classifies = type_name(cfg["model"].get("type", "")) in _CLASSIFY
+    order = "to_rgb" if classifies else "bgr_to_rgb"
     changes = []
     for path, preprocessor in preprocessors:
         if not normalised_there:
-            changes += list(_correct(preprocessor, path, channels))
+            changes += list(_correct(preprocessor, path, channels, order))
     return changes + pipelines
 
 
@@ -56,8 +58,7 @@ def _preprocessors(cfg: dict) -> Iterator[tuple[Path, dict]]:
             yield place, preprocessor
 
 
-def _correct(preprocessor: dict, path: Path, channels: int) -> Iterator[Change]:
-    order = _ORDER_KEYS.get(type_name(preprocessor.get("type", "")), "bgr_to_rgb")
+def _correct(preprocessor: dict, path: Path, channels: int, order: str) -> Iterator[Change]:
     if preprocessor.get("rgb_to_bgr"):
         yield Change((*path, "rgb_to_bgr"), True, False, _WHY)
     wanted = {"mean": list(MEAN), "std": list(STD), order: True}

@@ -17,8 +17,9 @@ from .consumers import (
     rewrite_neck,
     rewrite_plain_heads,
     used_levels,
+    wants_all_maps,
 )
-from .edits import Change, Path, apply_changes, plain, value_at
+from .edits import ABSENT, Change, Path, apply_changes, plain, value_at
 from .errors import SwapRefusedError
 from .images import normalise
 from .levels import Level, is_dilated, stages_for
@@ -125,6 +126,7 @@ def plan_swap(
     changes = [_backbone_change(part, path, backbone)]
     changes += _reader_changes(part, path, backbone, old, old_out, used, scope, in_channels)
     changes = [*normalise(cfg, in_channels), *changes]
+    changes += _unread_maps(cfg, part)
     changes += drop_checkpoints(cfg, path)
     changes += forget_names(cfg, _dropped_weights(part, changes))
     changes += _training_changes(cfg, path, backbone, scope, keep_optimizer)
@@ -190,6 +192,14 @@ def _reader_changes(part, path, backbone, old, old_out, used, scope, in_channels
     else:
         changes += rewrite_plain_heads(part, path, [old_out[i] for i in kept], new_out)
     return changes
+
+
+def _unread_maps(cfg: dict, part: dict) -> list[Change]:
+    if not any(map(wants_all_maps, neck_configs(part))):
+        return []
+    key = "find_unused_parameters"
+    why = "the neck wants all maps and does not read the first: its norm gets no gradient"
+    return [Change((key,), cfg.get(key, ABSENT), True, why)]
 
 
 def _dropped_weights(part: dict, changes: Sequence[Change]) -> list[Any]:

@@ -24,8 +24,8 @@ def read_config(name: str | Path) -> Config:
     path = find_config(str(name))
     if path.suffix == ".py" and Config._is_lazy_import(str(path)):
         raise ValueError(
-            f"config {name}: it is written in Python imports (read_base), and the swap writes the "
-            "text kind; take the config of the same name from the zoo, mmdet::FOLDER/FILE.py"
+            f"config {name}: it is Python code with imports, a script or a config of the read_base "
+            "kind; the swap takes the text kind, which the zoos have: mmdet::FOLDER/FILE.py"
         )
     return Config.fromfile(path)
 

@@ -74,15 +74,14 @@ def _detection(cfg: dict, model: dict, index: int, size: tuple[int, int]):
         mask[top:bottom, left:right] = 1
     sample = DetDataSample(metainfo=_meta(index, size))
     sample.gt_instances = InstanceData(
-        bboxes=HorizontalBoxes(boxes),
-        labels=labels,
-        masks=BitmapMasks(masks, *size),
-        instances_ids=torch.arange(len(boxes)),
+        bboxes=HorizontalBoxes(boxes), labels=labels, instances_ids=torch.arange(len(boxes))
     )
-    sample.ignored_instances = InstanceData(
-        bboxes=HorizontalBoxes(boxes[:0]), labels=labels[:0], masks=BitmapMasks(masks[:0], *size)
-    )
-    sample.proposals = InstanceData(bboxes=HorizontalBoxes(boxes + 3), scores=torch.ones(3))
+    sample.ignored_instances = InstanceData(bboxes=HorizontalBoxes(boxes[:0]), labels=labels[:0])
+    if loads_masks(cfg):
+        sample.gt_instances.masks = BitmapMasks(masks, *size)
+        sample.ignored_instances.masks = BitmapMasks(masks[:0], *size)
+    if type_name(model["type"]) == "FastRCNN":  # others make their own
+        sample.proposals = InstanceData(bboxes=HorizontalBoxes(boxes + 3), scores=torch.ones(3))
     step = semantic_step(cfg)
     sample.gt_sem_seg = PixelData(sem_seg=_semantic(boxes, labels, size)[:, ::step, ::step])
     return sample
@@ -94,6 +93,11 @@ def _semantic(boxes: Tensor, labels: Tensor, size: tuple[int, int]) -> Tensor:
     for (left, top, right, bottom), label in zip(boxes.int().tolist(), labels, strict=True):
         semantic[:, top:bottom, left:right] = label
     return semantic
+
+
+def loads_masks(cfg: dict) -> bool:
+    """Whether the pipeline loads a mask of each instance."""
+    return "'with_mask': True" in str(cfg.get("train_dataloader"))
 
 
 def semantic_step(cfg: dict) -> int:

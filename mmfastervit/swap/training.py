@@ -83,13 +83,17 @@ def _schedule(cfg: dict, ratio: float) -> list[Change]:
         if one.get("eta_min"):
             one["eta_min"] = float(f"{one['eta_min'] * ratio:.1e}")
             reasons.append("the lowest rate follows the learning rate")
-    if not any(type_name(one["type"]) == "LinearLR" for one in now):
+    if not any(_warms_up(type_name(one["type"])) for one in now):
         warmup = dict(type="LinearLR", start_factor=1e-6, by_epoch=False, begin=0)
         now.insert(0, dict(warmup, end=_WARMUP_ITERS))
         reasons.append("AdamW wants a warm-up")
     if not reasons:
         return []
     return [Change(("param_scheduler",), plain(schedule), now, "; ".join(dict.fromkeys(reasons)))]
+
+
+def _warms_up(kind: str) -> bool:
+    return kind in ("LinearLR", "ConstantLR") or "Warmup" in kind
 
 
 def drop_layer_decay(cfg: dict) -> list[Change]:
