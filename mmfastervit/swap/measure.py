@@ -10,10 +10,13 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from mmfastervit.engine.config_tree import type_name
+
 from .edits import plain
 from .levels import Level, nominal_stride
 
 IMAGE_SIZE = 512
+_POOLING = "GlobalAveragePooling"
 
 
 def measure(
@@ -32,7 +35,10 @@ def measure(
     """
     image = ((in_channels, IMAGE_SIZE),)
     maps = _measure(_source([backbone]), scope, image)
-    after = _measure(_source(necks), scope, maps) if necks else maps
+    if any(type_name(neck["type"]) == _POOLING for neck in necks):
+        after = ((maps[-1][0], 0),)  # whatever its window, for the image it was made for
+    else:
+        after = _measure(_source(necks), scope, maps) if necks else maps
     return _levels(maps), _levels(after)
 
 

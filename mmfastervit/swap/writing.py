@@ -74,8 +74,8 @@ def config_text(swap: Swap, base: str) -> str:
     arch = next(change.now["arch"] for change in swap.changes if change.path[-1] == "backbone")
     name = arch if isinstance(arch, str) else "a FasterViT"
     lines = [
-        f"# {Path(base).stem} with {name} as its backbone, by tools/swap_backbone.py.",
-        f"_base_ = {render(base, 9)}",
+        f"# {name} in place of the backbone, by tools/swap_backbone.py.",
+        _base_line(base),
     ]
     for name, place, changes in lists:
         lines += ["", f"{name} = _base_.{'.'.join(place)}"]
@@ -85,6 +85,11 @@ def config_text(swap: Swap, base: str) -> str:
     for key, value in tree.items():
         lines += ["", f"{key} = {render(value, len(key) + 3)}"]
     return "\n".join(_without_blanks_between_nones(lines)) + "\n"
+
+
+def _base_line(base: str) -> str:
+    line = f"_base_ = {_flat(base)}"
+    return line if len(line) <= _WIDTH else f"_base_ = (\n    {_flat(base)}\n)"
 
 
 def _split(changes: Sequence[Change], taken: set[str]):

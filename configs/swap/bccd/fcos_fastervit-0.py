@@ -1,4 +1,4 @@
-# fcos_r50-caffe_fpn_gn-head_1x_coco with fastervit_0 as its backbone, by tools/swap_backbone.py.
+# fastervit_0 in place of the backbone, by tools/swap_backbone.py.
 _base_ = "mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py"
 
 model = dict(

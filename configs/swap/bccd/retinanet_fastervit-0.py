@@ -1,4 +1,4 @@
-# retinanet_r50_fpn_1x_coco with fastervit_0 as its backbone, by tools/swap_backbone.py.
+# fastervit_0 in place of the backbone, by tools/swap_backbone.py.
 _base_ = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
 
 model = dict(
