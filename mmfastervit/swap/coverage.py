@@ -21,7 +21,7 @@ from .edits import plain, value_at
 from .errors import SwapRefusedError
 from .measure import measure
 from .planning import Swap, find_model, plan_swap, scope_of
-from .reading import read_config, zoo_folder
+from .reading import base_name, read_config, zoo_folder
 from .samples import make_batch
 from .writing import write_config
 
@@ -59,7 +59,8 @@ def swap_one(name: str, arch: str, seconds: int) -> dict[str, Any]:
         with _time_limit(seconds):
             swap = plan_swap(cfg, arch)
             with tempfile.TemporaryDirectory() as folder:
-                write_config(swap, name, Path(folder) / "swapped.py")
+                target = Path(folder) / "swapped.py"
+                write_config(swap, base_name(name, target), target)
             stated = audit(swap)
     except SwapRefusedError as error:
         return {**record, "status": REFUSED, "reason": error.reason, "nearest": error.nearest}

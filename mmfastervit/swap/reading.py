@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 from pathlib import Path
 
 from mmengine.config import Config
@@ -40,7 +41,10 @@ def base_name(name: str | Path, target: Path) -> str:
     for package in ZOOS:
         folder = zoo_folder(package)
         if folder is not None and path.is_relative_to(folder):
-            return f"{package}::{path.relative_to(folder).as_posix()}"
+            relative = path.relative_to(folder).as_posix()
+            # mmengine accepts letters, digits and _ alone in the first folder of such a name.
+            plain = re.match(r"\w+/", relative)
+            return f"{package}::{relative if plain else f'_base_/../{relative}'}"
     return Path(os.path.relpath(path, target.resolve().parent)).as_posix()
 
 
