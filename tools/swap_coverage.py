@@ -72,9 +72,10 @@ def main() -> None:
     swaps = {record["config"]: record for record in read_records(swapped_file)}
 
     steps = {record["model"]: record for record in read_records(arguments.results)}
-    keys = {
-        swaps[name]["model"]: name for name in reversed(names) if swaps[name]["status"] == "swapped"
-    }
+    keys: dict[str, str] = {}  # of each model, the first config that has it
+    for name in names:
+        if swaps[name]["status"] == "swapped":
+            keys.setdefault(swaps[name]["model"], name)
     todo = [
         (name, key)
         for key, name in keys.items()

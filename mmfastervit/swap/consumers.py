@@ -196,9 +196,6 @@ def rewrite_plain_heads(
 
     Every ``in_channels`` (and a RoI extractor's ``out_channels``) that equals the old levels'
     becomes the new levels'.
-
-    Raises:
-        SwapRefusedError: nothing in the heads names the old channels.
     """
     was, now = [level.channels for level in old], [level.channels for level in new]
     for key, value in part.items():

@@ -160,7 +160,7 @@ def _backbone_change(part: dict, path: Path, backbone: dict) -> Change:
         for key in ("frozen_stages", "norm_eval")
         if old.get(key, False) not in (False, None, -1)
     }
-    why = "FasterViT"
+    why = "the new backbone, with the maps that are read"
     if settings:
         listed = ", ".join(f"{key}={value}" for key, value in settings.items())
         why += f"; {listed} of the old one do not carry over: all of it is trained"
@@ -190,7 +190,13 @@ def _reader_changes(part, path, backbone, old, old_out, used, scope, in_channels
         for place, head in decode_heads(part, path):
             changes += rewrite_decode_head(head, place, old_out, new_out, kept)
     else:
-        changes += rewrite_plain_heads(part, path, [old_out[i] for i in kept], new_out)
+        heads = list(rewrite_plain_heads(part, path, [old_out[i] for i in kept], new_out))
+        changes += heads
+        if not heads:
+            raise ValueError(
+                f"no head of {type_name(part['type'])} names the channels of the maps that it "
+                f"reads, {[level.channels for level in old_out]}: it can't be told what to change"
+            )
     return changes
 
 
@@ -221,7 +227,7 @@ def _training_changes(cfg, path, backbone, scope, keep_optimizer) -> list[Change
 
 def _recipe(cfg: dict, scope: str | None):
     classifies = type_name(cfg["model"].get("type", "")) in ("BaseReID", "ImageClassifier")
-    return RECIPES["mmpretrain" if classifies else scope or "mmdet"]
+    return RECIPES["mmpretrain" if classifies else "mmseg" if scope == "mmseg" else "mmdet"]
 
 
 def _consequences(
@@ -238,6 +244,11 @@ def _consequences(
         notes.append(
             "the old backbone gave one map of stride 16 (dilated C5, or C4); FasterViT gives stage "
             "2's, of that stride, and its stage 3 is not built. The FPN config uses all stages"
+        )
+    if part["backbone"].get("in_channels", 3) != 3:
+        notes.append(
+            f"images have {part['backbone']['in_channels']} channels: published weights, for 3, "
+            "don't fit, and none are named"
         )
     extras = [key for key in ("dcn", "plugins", "gen_attention") if part["backbone"].get(key)]
     if extras:

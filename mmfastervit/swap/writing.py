@@ -1,5 +1,6 @@
 """Writing a swap as the config file that a person would write."""
 
+import copy
 import keyword
 import os
 import uuid
@@ -118,7 +119,7 @@ def _split(changes: Sequence[Change], taken: set[str]):
 def _put(tree: dict, path: Sequence[str], value: Any) -> None:
     for key in path[:-1]:
         tree = tree.setdefault(key, {})
-    tree[path[-1]] = value
+    tree[path[-1]] = copy.deepcopy(value)  # later changes may reach into it
 
 
 def _variable(place: Sequence[str], taken: set[str]) -> str:

@@ -12,6 +12,7 @@ import torch
 from mmfastervit import FasterViT
 from mmfastervit.checkpoint.convert import convert
 from mmfastervit.datasets.shapes import write_dataset
+from mmfastervit.swap.command import swap_command
 from mmfastervit.swap.reading import base_name
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,30 +70,37 @@ def test_stock_train_py_runs_the_file_from_another_folder_with_published_weights
     assert (elsewhere / "work_dirs/mine/epoch_1.pth").is_file()
 
 
-def test_list_shows_what_depends_on_the_backbone_and_writes_nothing(tmp_path):
-    listed = swap("--list", cwd=tmp_path)
-    assert listed.returncode == 0, listed.stderr
-    for part in ("model.backbone", "model.neck", "optim_wrapper", "not affected: model.bbox_head"):
-        assert part in listed.stdout
-    assert "non-commercial" in listed.stdout
+def test_list_shows_what_depends_on_the_backbone_and_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = swap_command(RETINANET, "fastervit_0", list=True, backbone_options={})
+    for part in ("model.backbone\n", "model.neck\n", "optim_wrapper\n", "non-commercial"):
+        assert part in shown
+    unaffected = next(line for line in shown.splitlines() if line.startswith("not affected"))
+    assert "model.bbox_head" in unaffected
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("options", "message"),
     [
-        ((), "--out"),
-        (("--out", "mine.py", "--backbone-options", "drop_path=0.1"), "drop_path_rate"),
-        (("--out", "mine.txt"), ".py"),
-        (("--out", "mine.py", "--pretrained", "mmfastervit://fastervit_1_224_1k"), "does not fit"),
+        (dict(backbone_options=dict(drop_path=0.1)), "drop_path_rate"),
+        (dict(out="mine.txt"), ".py"),
+        (dict(pretrained="mmfastervit://fastervit_1_224_1k"), "does not fit"),
     ],
 )
-def test_mistakes_end_with_a_message_and_no_file(tmp_path, arguments, message):
-    failed = swap(*arguments, cwd=tmp_path)
-    assert failed.returncode == 2
-    assert message in failed.stderr
-    assert "Traceback" not in failed.stderr
+def test_mistakes_are_named_and_leave_no_file(tmp_path, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    options = {"out": "mine.py", "backbone_options": {}, **options}
+    with pytest.raises(ValueError, match=message):
+        swap_command(RETINANET, "fastervit_0", **options)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_that_would_do_nothing_ends_with_a_message(tmp_path):
+    failed = swap(cwd=tmp_path)
+    assert failed.returncode == 2
+    assert "--out" in failed.stderr
+    assert "Traceback" not in failed.stderr
 
 
 def test_base_is_the_zoos_name_or_a_relative_path(tmp_path):
