@@ -71,7 +71,9 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.05, by_epoch=False, begin=0, end=20),
     dict(type="CosineAnnealingLR", begin=20, end=max_iters, eta_min=1e-6, by_epoch=False),
 ]
-optim_wrapper = dict(optimizer=dict(lr=1e-3, weight_decay=0.05), clip_grad=dict(max_norm=1))
+optim_wrapper = dict(
+    optimizer=dict(lr=1e-3, weight_decay=0.05), clip_grad=dict(_delete_=True, max_norm=1)
+)
 default_hooks = dict(
     logger=dict(interval=10), checkpoint=dict(interval=max_iters), visualization=dict(interval=4)
 )
