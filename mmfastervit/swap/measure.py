@@ -1,7 +1,7 @@
 """What a backbone and its neck give out, found by building and running them."""
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -65,9 +65,17 @@ class _ShapesOnly(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
+        if args and isinstance(args[0], Tensor) and args[0].is_meta and _fills(func):
+            return args[0]
         if func in self.factories:
             kwargs["device"] = kwargs.get("device") or "meta"
         return func(*args, **kwargs)
+
+
+def _fills(func: Callable) -> bool:
+    """Whether it is a method that works in place, as those that initialise a parameter do."""
+    name = func.__name__
+    return name.endswith("_") and not name.startswith("_") and name != "requires_grad_"
 
 
 @lru_cache(maxsize=256)
