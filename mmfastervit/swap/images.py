@@ -10,7 +10,7 @@ from .edits import ABSENT, Change, Path, value_at
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
 _WHY = "FasterViT's weights want RGB normalised as ImageNet is"
-_FILLS = {"Expand", "RandomCenterCropPad"}
+_KNOW_THE_MEAN = {"Normalize", "Expand", "RandomCenterCropPad"}
 _PIPELINE_HOLDERS = (
     "train_dataloader",
     "val_dataloader",
@@ -29,17 +29,20 @@ def normalise(cfg: dict, channels: int) -> list[Change]:
         channels: Channels of an image; several RGB images in one have a multiple of three.
     """
     preprocessors = list(_preprocessors(cfg))
-    pipelines = [change for key in _PIPELINE_HOLDERS for change in _in(cfg.get(key), (key,))]
-    normalised_there = any(change.path[-1] == "std" for change in pipelines) or any(
-        _has_normalize(cfg.get(key)) for key in _PIPELINE_HOLDERS
-    )
+    transforms = [one for key in _PIPELINE_HOLDERS for one in _transforms(cfg.get(key), (key,))]
     classifies = type_name(cfg["model"].get("type", "")) in _CLASSIFY
     order = "to_rgb" if classifies else "bgr_to_rgb"
     changes = []
-    for path, preprocessor in preprocessors:
-        if not normalised_there:
-            changes += list(_correct(preprocessor, path, channels, order))
-    return changes + pipelines
+    if not any(type_name(one["type"]) == "Normalize" for _, one in transforms):
+        for path, preprocessor in preprocessors:
+            changes += _correct(preprocessor, path, channels, order)
+    means = [list(one["mean"]) for _, one in preprocessors if one.get("mean")]
+    for path, transform in transforms:
+        if type_name(transform["type"]) == "Normalize":
+            changes += _correct_normalize(transform, path)
+        else:
+            changes += _correct_fill(transform, path, means)
+    return changes
 
 
 def _preprocessors(cfg: dict) -> Iterator[tuple[Path, dict]]:
@@ -75,32 +78,31 @@ def _same(was: Any, now: Any) -> bool:
     return (list(was) if isinstance(was, (list, tuple)) else was) == now
 
 
-def _in(value: Any, path: Path) -> Iterator[Change]:
-    """Changes of the transforms anywhere inside ``value``."""
+def _transforms(value: Any, path: Path) -> Iterator[tuple[Path, dict]]:
+    """The transforms anywhere inside ``value`` that know the mean, each with its place."""
     if isinstance(value, dict):
-        kind = type_name(value["type"]) if "type" in value else ""
-        if kind == "Normalize" or kind in _FILLS:
-            yield from _correct_transform(value, path, kind)
+        if "type" in value and type_name(value["type"]) in _KNOW_THE_MEAN:
+            yield path, value
         for key, inner in value.items():
-            yield from _in(inner, (*path, key))
+            yield from _transforms(inner, (*path, key))
     elif isinstance(value, (list, tuple)):
         for i, inner in enumerate(value):
-            yield from _in(inner, (*path, i))
+            yield from _transforms(inner, (*path, i))
 
 
-def _correct_transform(transform: dict, path: Path, kind: str) -> Iterator[Change]:
-    why = _WHY if kind == "Normalize" else "it fills borders with the mean"
+def _correct_normalize(transform: dict, path: Path) -> Iterator[Change]:
     for key, now in (("mean", list(MEAN)), ("std", list(STD)), ("to_rgb", True)):
         was = transform.get(key, ABSENT)
-        if (was is not ABSENT or kind == "Normalize") and was is not None and not _same(was, now):
-            if kind in _FILLS and key == "std":
-                continue  # a border's colour does not depend on it
-            yield Change((*path, key), was, now, why)
+        if not _same(was, now):
+            yield Change((*path, key), was, now, _WHY)
 
 
-def _has_normalize(value: Any) -> bool:
-    if isinstance(value, dict):
-        return type_name(value.get("type", "")) == "Normalize" or any(
-            map(_has_normalize, value.values())
-        )
-    return isinstance(value, (list, tuple)) and any(map(_has_normalize, value))
+def _correct_fill(transform: dict, path: Path, means: list[list]) -> Iterator[Change]:
+    """Let borders that were filled with the old mean be filled with the new one."""
+    was = transform.get("mean")
+    if was is None or list(was) not in means or _same(was, list(MEAN)):
+        return
+    why = "it fills borders with the mean"
+    yield Change((*path, "mean"), was, list(MEAN), why)
+    if transform.get("to_rgb", True) is not True:
+        yield Change((*path, "to_rgb"), False, True, why)
