@@ -49,7 +49,7 @@ def check(swap: Swap) -> list[str]:
         loss = train_once(model, cfg, batch)
         lines.append(f"one training step: loss {loss:.3g}, every backbone parameter has a gradient")
         results = predict_once(model, batch)
-        lines.append(f"one inference step: {results} predictions")
+        lines.append(f"one inference step: {results} prediction")
     return lines
 
 
@@ -81,7 +81,8 @@ def _make_cheap(part: dict) -> None:
     if type_name(preprocessor.get("type", "")) == "SegDataPreProcessor":
         preprocessor.pop("size_divisor", None)
         preprocessor["size"] = image_size(part)
-    if part.get("num_queries", 0) > _QUERIES:  # two stages choose them among the pixels
+    two_stages = part.get("as_two_stage") or part["type"] in ("DINO", "DDQDETR")
+    if two_stages and part.get("num_queries", 0) > _QUERIES:  # chosen among a small image's pixels
         part["num_queries"] = _QUERIES
     for owner in (part, part.get("decode_head"), part.get("panoptic_head"), part.get("track_head")):
         settings = owner.get("train_cfg") if isinstance(owner, dict) else None
@@ -139,9 +140,10 @@ def _optim_wrapper(model: nn.Module, cfg: dict) -> OptimWrapper:
 
 @torch.no_grad()
 def predict_once(model: nn.Module, batch: dict) -> int:
-    """Run one inference step; return the number of samples that came out."""
+    """Run one inference step on one image; return the number of samples that came out."""
     model.eval()
-    data = model.data_preprocessor(copy.deepcopy(batch), False)
+    one = {key: copy.deepcopy(values[:1]) for key, values in batch.items()}
+    data = model.data_preprocessor(one, False)
     return len(_forward(model, data, "predict"))
 
 

@@ -12,6 +12,7 @@ IMAGE_SIDE = 64
 BATCH = 2
 _BOXES = ((4, 6, 30, 35), (25, 20, 60, 55), (10, 32, 26, 62))  # of a 64x64 image
 _RGB = 3
+_SIDES = {"DDOD": 384}  # its deformable convolutions want 3 pixels on the level of stride 128
 
 
 def make_batch(cfg: dict, model: dict, scope: str) -> dict[str, list]:
@@ -43,7 +44,7 @@ def image_size(model: dict) -> tuple[int, int]:
         return 256, 128
     head = model.get("bbox_head")
     anchors = head.get("anchor_generator") if isinstance(head, dict) else None
-    side = (anchors or {}).get("input_size", IMAGE_SIDE)
+    side = (anchors or {}).get("input_size", _SIDES.get(type_name(model["type"]), IMAGE_SIDE))
     return side, side
 
 
@@ -81,7 +82,7 @@ def _detection(cfg: dict, model: dict, index: int, size: tuple[int, int]):
         sample.gt_instances.masks = BitmapMasks(masks, *size)
         sample.ignored_instances.masks = BitmapMasks(masks[:0], *size)
     if type_name(model["type"]) == "FastRCNN":  # others make their own
-        sample.proposals = InstanceData(bboxes=HorizontalBoxes(boxes + 3), scores=torch.ones(3))
+        sample.proposals = InstanceData(bboxes=boxes + 3, scores=torch.ones(len(boxes)))
     step = semantic_step(cfg)
     sample.gt_sem_seg = PixelData(sem_seg=_semantic(boxes, labels, size)[:, ::step, ::step])
     return sample
