@@ -10,4 +10,14 @@ __all__ = [
     "insert_hat",
     "register_host",
     "remove_hat",
+    "swap_backbone",
 ]
+
+
+def __getattr__(name: str):
+    """Import what only a tool needs when it is asked for, so that a model's start stays quick."""
+    if name == "swap_backbone":
+        from .swap import swap_backbone
+
+        return swap_backbone
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -52,7 +52,7 @@ def load_config(
         FileNotFoundError: there is no such config.
         ValueError: the file is no config, or an option cannot be applied.
     """
-    path = _find_config(name)
+    path = find_config(name)
     cfg = Config.fromfile(path)
     _merge_options(cfg, cfg_options or {})
     cfg.launcher = launcher
@@ -60,7 +60,13 @@ def load_config(
     return cfg
 
 
-def _find_config(name: str) -> Path:
+def find_config(name: str) -> Path:
+    """Find a config file, or that of an installed OpenMMLab package by ``"mmdet::FOLDER/FILE.py"``.
+
+    Raises:
+        FileNotFoundError: there is no such file; the message names similar ones.
+        ValueError: the package is not installed, or the file is no config.
+    """
     package, separator, relative = name.partition("::")
     if separator:
         spec = importlib.util.find_spec(package) if package.isidentifier() else None

@@ -1,0 +1,78 @@
+"""The FasterViT that takes the old backbone's place."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmfastervit.checkpoint.published import LICENCE, PUBLISHED, SCHEME
+from mmfastervit.models import FasterViT
+from mmfastervit.models.backbones.archs import resolve_arch
+
+FROM_SCRATCH = "none"
+_SETTLED = ("self", "arch", "in_channels", "out_indices", "init_cfg")
+OPTIONS = tuple(name for name in inspect.signature(FasterViT).parameters if name not in _SETTLED)
+
+
+def fastervit_config(
+    arch: str | Mapping,
+    stages: Sequence[int],
+    checkpoint: str | None,
+    options: Mapping[str, Any],
+    in_channels: int,
+) -> dict:
+    """Write the config of a FasterViT.
+
+    Args:
+        arch: Name of its architecture, or a dict of the fields of ``Arch``.
+        stages: Stages whose maps it gives out.
+        checkpoint: Path, URL or ``mmfastervit://NAME``; None to train from scratch.
+        options: Further arguments of :class:`~mmfastervit.FasterViT`.
+        in_channels: Channels of an image.
+
+    Raises:
+        ValueError: an unknown arch.
+        TypeError: an unknown option.
+    """
+    resolve_arch(arch)
+    unknown = sorted(set(options) - set(OPTIONS))
+    if unknown:
+        raise TypeError(f"unknown backbone options {unknown}; there are {', '.join(OPTIONS)}")
+    config = dict(type="mmfastervit.FasterViT", arch=arch if isinstance(arch, str) else dict(arch))
+    if in_channels != 3:
+        config["in_channels"] = in_channels
+    if tuple(stages) != (0, 1, 2, 3):
+        config["out_indices"] = tuple(stages)
+    config.update(options)
+    if checkpoint is not None:
+        config["init_cfg"] = dict(type="Pretrained", checkpoint=checkpoint)
+    return config
+
+
+def checkpoint_for(arch: str | Mapping, pretrained: str | None) -> str | None:
+    """Turn what the user asked for into a checkpoint's name.
+
+    Args:
+        arch: The architecture; weights were published for those that have a name.
+        pretrained: ``"none"``, a path, a URL, ``mmfastervit://NAME``; None for the weights that
+            were published for ``arch``.
+
+    Raises:
+        ValueError: published weights of another arch, or there are none of that name.
+    """
+    if pretrained == FROM_SCRATCH:
+        return None
+    published = {name: weights.arch for name, weights in PUBLISHED.items()}
+    if pretrained is None:
+        return next((SCHEME + name for name, of in published.items() if of == arch), None)
+    if pretrained.startswith(SCHEME):
+        name = pretrained.removeprefix(SCHEME)
+        if published.get(name) != arch:
+            fitting = [SCHEME + known for known, of in published.items() if of == arch]
+            raise ValueError(f"{pretrained} does not fit {arch}; there is {', '.join(fitting)}")
+    return pretrained
+
+
+def licence_note(checkpoint: str | None) -> str | None:
+    """What the publisher of the weights allows; None for other weights."""
+    published = checkpoint is not None and checkpoint.startswith(SCHEME)
+    return f"{checkpoint}: its publisher allows {LICENCE}" if published else None

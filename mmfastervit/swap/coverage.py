@@ -1,0 +1,165 @@
+"""Swapping every config of the installed zoos: what is done to each, and what is recorded."""
+
+import hashlib
+import json
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmfastervit.engine.config_tree import type_name
+
+from .audit import audit
+from .check import build, generated_run, predict_once, train_once
+from .consumers import neck_configs
+from .edits import plain, value_at
+from .errors import SwapRefusedError
+from .measure import measure
+from .planning import Swap, find_model, plan_swap, scope_of
+from .reading import base_name, read_config, zoo_folder
+from .samples import make_batch
+from .writing import write_config
+
+REFUSED, FAILED, SWAPPED = "refused", "failed", "swapped"
+# mmengine can't read the original, or its backbone and neck don't run on this machine.
+UNREADABLE, ORIGINAL_FAILS = "unreadable", "original fails"
+# Of a model's settings, those that no part of the steps depends on.
+_IRRELEVANT = {"num_classes", "test_cfg", "batch_augments", "size", "init_cfg", "pretrained"}
+
+
+def zoo_names(package: str) -> list[str]:
+    """Names of all configs that a package installs, the parts in ``_base_`` folders left out."""
+    folder = zoo_folder(package)
+    if folder is None:
+        raise ValueError(f"the package {package!r} is not installed")
+    files = sorted(folder.rglob("*.py"))
+    relative = [file.relative_to(folder) for file in files]
+    return [f"{package}::{path.as_posix()}" for path in relative if "_base_" not in path.parts]
+
+
+def swap_one(name: str, arch: str, seconds: int) -> dict[str, Any]:
+    """Swap one config, write it, read it back and audit what its heads read.
+
+    Returns:
+        A record for the results file: ``config``, ``status``, ``reason`` or ``model``, ``notes``.
+    """
+    record = {"config": name}
+    try:
+        with _time_limit(seconds):
+            cfg = read_config(name)
+    except Exception as error:
+        return {**record, "status": UNREADABLE, "reason": _describe(error)}
+    record["original"] = str(cfg.get("model", {}).get("type"))
+    try:
+        with _time_limit(seconds):
+            swap = plan_swap(cfg, arch)
+            with tempfile.TemporaryDirectory() as folder:
+                target = Path(folder) / "swapped.py"
+                write_config(swap, base_name(name, target), target)
+            stated = audit(swap)
+    except SwapRefusedError as error:
+        return {**record, "status": REFUSED, "reason": error.reason, "nearest": error.nearest}
+    except Exception as error:
+        status = ORIGINAL_FAILS if _original_fails(cfg, seconds) else FAILED
+        return {**record, "status": status, "reason": _describe(error)}
+    notes = [note for note in swap.notes if "publisher" not in note]
+    return {
+        **record, "status": SWAPPED, "model": model_key(swap), "notes": notes, "stated": stated
+    }  # fmt: skip
+
+
+def _original_fails(cfg: Config, seconds: int) -> bool:
+    """Whether the original's backbone and necks don't run either."""
+    part = value_at(plain(cfg.to_dict()), find_model(plain(cfg.to_dict())))
+    try:
+        with _time_limit(seconds):
+            measure(part["backbone"], neck_configs(part), cfg.get("default_scope"))
+    except Exception:  # what it was, the record of the swap says
+        return True
+    return False
+
+
+def model_key(swap: Swap) -> str:
+    """A name for the swapped model that configs with the same one share."""
+    cfg = plain(swap.config.to_dict())
+    part = value_at(cfg, swap.model_path)
+    outer = cfg["model"].get("data_preprocessor") or cfg.get("data_preprocessor")
+    relevant = [_relevant(part), _relevant(outer), swap.model_path]
+    return hashlib.sha1(repr(relevant).encode()).hexdigest()[:12]
+
+
+def _relevant(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = {key: inner for key, inner in value.items() if key not in _IRRELEVANT}
+        return [(key, _relevant(kept[key])) for key in sorted(kept)]
+    if isinstance(value, (list, tuple)):
+        return [_relevant(inner) for inner in value]
+    return type_name(value) if isinstance(value, type) else value
+
+
+def step_one(name: str, arch: str, key: str, seconds: int) -> dict[str, Any]:
+    """Build the swapped model of ``name``, train one step and predict once.
+
+    Where that fails, the original model is tried the same way.
+
+    Returns:
+        A record for the results file: ``model``, the last of ``built``, ``trained`` and
+        ``predicted`` that was reached, and how swapped and original model failed.
+    """
+    swap = plan_swap(read_config(name), arch)
+    record = {"model": key, "config": name}
+    start = time.monotonic()
+    reached, reason = _steps(plain(swap.config.to_dict()), swap.model_path, seconds)
+    record.update(reached=reached, reason=reason, seconds=round(time.monotonic() - start))
+    if reason:
+        original = _steps(plain(swap.original.to_dict()), swap.model_path, seconds)
+        record.update(original_reached=original[0], original_reason=original[1])
+    return record
+
+
+def _steps(cfg: dict, model_path: tuple, seconds: int) -> tuple[str | None, str | None]:
+    """The last step reached, and why the next one was not."""
+    reached = None
+    scope = scope_of(cfg)
+    try:
+        with _time_limit(seconds), generated_run(scope):
+            model = build(cfg, model_path)
+            reached = "built"
+            batch = make_batch(cfg, value_at(cfg, model_path), scope)
+            train_once(model, cfg, batch)
+            reached = "trained"
+            predict_once(model, batch)
+            reached = "predicted"
+    except Exception as error:  # whatever the zoo's own code raises is a result here
+        return reached, _describe(error)
+    return reached, None
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[-1] if str(error) else ''}"[
+        :300
+    ]
+
+
+@contextmanager
+def _time_limit(seconds: int) -> Iterator[None]:
+    def stop(*_):
+        raise TimeoutError(f"longer than {seconds} s")
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def read_records(file: Path) -> list[dict[str, Any]]:
+    """Read a results file; one that is not there has no records."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []

@@ -1,0 +1,132 @@
+"""What a backbone and its neck give out, found by building and running them."""
+
+import ast
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+from mmengine.registry import MODELS, DefaultScope
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from mmfastervit.engine.config_tree import type_name
+
+from .edits import plain
+from .levels import Level, nominal_stride
+
+IMAGE_SIZE = 512
+_POOLING = "GlobalAveragePooling"
+
+
+def measure(
+    backbone: dict, necks: Sequence[dict], scope: str | None, in_channels: int = 3
+) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+    """Build a backbone and the necks after it, run them, and look at the maps.
+
+    Args:
+        backbone: Its config. Weights that it names are not loaded.
+        necks: The configs of the necks, in order.
+        scope: The OpenMMLab package whose names the configs use.
+        in_channels: Channels of the image.
+
+    Returns:
+        The levels after the backbone, and those after the last neck.
+    """
+    image = ((in_channels, IMAGE_SIZE),)
+    maps = _measure(_source([backbone]), scope, image)
+    if any(type_name(neck["type"]) == _POOLING for neck in necks):
+        after = ((maps[-1][0], 0),)  # whatever its window, for the image it was made for
+    else:
+        after = _measure(_source(necks), scope, maps) if necks else maps
+    return _levels(maps), _levels(after)
+
+
+def _source(parts: Sequence[dict]) -> str:
+    return repr([without_weights(plain(part)) for part in parts])
+
+
+def without_weights(part: Any) -> Any:
+    """Drop whatever would load a checkpoint when the part is built or initialised."""
+    if isinstance(part, dict):
+        kept = {key: without_weights(value) for key, value in part.items() if key != "init_cfg"}
+        if kept.get("pretrained"):
+            kept["pretrained"] = False if kept["pretrained"] is True else None
+        return kept
+    if isinstance(part, (list, tuple)):
+        return type(part)(without_weights(value) for value in part)
+    return part
+
+
+class _ShapesOnly(TorchFunctionMode):
+    """Give parameters no memory, and leave tables that are read while a model is built alone."""
+
+    factories = frozenset((torch.empty, torch.zeros, torch.ones, torch.randn, torch.rand))
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        if args and isinstance(args[0], Tensor) and args[0].is_meta and _fills(func):
+            return args[0]
+        if func in self.factories:
+            kwargs["device"] = kwargs.get("device") or "meta"
+        return func(*args, **kwargs)
+
+
+def _fills(func: Callable) -> bool:
+    """Whether it is a method that works in place, as those that initialise a parameter do."""
+    name = func.__name__
+    return name.endswith("_") and not name.startswith("_") and name != "requires_grad_"
+
+
+@lru_cache(maxsize=256)
+def _measure(
+    parts: str, scope: str | None, inputs: tuple[tuple[int, int], ...]
+) -> tuple[tuple[int, int], ...]:
+    """Channels and side of the maps that come out, from those that go in; side 0 of a vector."""
+    try:
+        with _ShapesOnly():
+            modules = [module.to("meta") for module in _build(parts, scope)]
+        return _run(modules, inputs, "meta")
+    except (NotImplementedError, RuntimeError):
+        # Operators of mmcv, deformable convolution above all, know no tensors without memory.
+        return _run(_build(parts, scope), inputs, "cpu")
+
+
+def _build(parts: str, scope: str | None) -> list[nn.Module]:
+    with DefaultScope.overwrite_default_scope(scope):
+        return [MODELS.build(part) for part in ast.literal_eval(parts)]
+
+
+@torch.no_grad()
+def _run(
+    modules: list[nn.Module], inputs: Sequence[tuple[int, int]], device: str
+) -> tuple[tuple[int, int], ...]:
+    for module in modules:
+        module.eval()
+    with torch.device(device):
+        maps = tuple(torch.zeros(1, channels, side, side) for channels, side in inputs)
+        maps = maps[0] if maps[0].shape[-1] == IMAGE_SIZE else maps  # an image, no list of maps
+        for module in modules:
+            maps = module(tuple(maps) if isinstance(maps, list) else maps)
+    maps = (maps,) if isinstance(maps, Tensor) else maps
+    if not all(isinstance(features, Tensor) for features in maps):
+        raise TypeError(f"expected feature maps, got {[type(one).__name__ for one in maps]}")
+    return tuple((one.shape[1], one.shape[-1] if one.ndim == 4 else 0) for one in maps)
+
+
+def _levels(maps: Sequence[tuple[int, int]]) -> tuple[Level, ...]:
+    return tuple(
+        Level(channels, nominal_stride(IMAGE_SIZE, side) if side else 0) for channels, side in maps
+    )
+
+
+def parameter_names(backbone: dict, scope: str | None) -> tuple[str, ...]:
+    """Names of a backbone's parameters."""
+    return _parameter_names(_source([backbone]), scope)
+
+
+@lru_cache(maxsize=256)
+def _parameter_names(parts: str, scope: str | None) -> tuple[str, ...]:
+    with _ShapesOnly():
+        (backbone,) = _build(parts, scope)
+    return tuple(name for name, _ in backbone.named_parameters())

@@ -1,0 +1,256 @@
+"""From a config and an architecture to the list of changes that swap the backbone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from mmengine.config import Config
+
+from mmfastervit.engine.config_tree import type_name
+
+from .backbone import checkpoint_for, fastervit_config, licence_note
+from .consumers import (
+    decode_heads,
+    neck_configs,
+    rewrite_decode_head,
+    rewrite_neck,
+    rewrite_plain_heads,
+    used_levels,
+    wants_all_maps,
+)
+from .edits import ABSENT, Change, Path, apply_changes, plain, value_at
+from .errors import SwapRefusedError
+from .images import normalise
+from .levels import Level, is_dilated, stages_for
+from .measure import measure, parameter_names
+from .reading import read_config
+from .refusals import check_model, check_parts
+from .training import (
+    RECIPES,
+    adapt_optimizer,
+    custom_keys,
+    drop_checkpoints,
+    drop_layer_decay,
+    forget_names,
+    replace_custom_keys,
+)
+
+
+@dataclass(frozen=True)
+class Swap:
+    """What a swap does.
+
+    Args:
+        original: The config before.
+        changes: Every value that is set, in the order of the model.
+        notes: Consequences that no single change shows.
+        model_path: Place of the model that holds the backbone.
+    """
+
+    original: Config
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...]
+    model_path: Path
+
+    @property
+    def config(self) -> Config:
+        """The config after."""
+        return apply_changes(self.original, self.changes)
+
+
+def swap_backbone(
+    cfg: Config | str | FilePath,
+    arch: str | Mapping,
+    *,
+    pretrained: str | None = None,
+    backbone_options: Mapping[str, Any] | None = None,
+    keep_optimizer: bool = False,
+) -> Config:
+    """Put FasterViT in place of the backbone of a detector, segmentor or classifier.
+
+    The old backbone is built from its config and run once, so that each map it gave out is known by
+    channels and stride; whatever reads them is changed to read FasterViT's map of that stride.
+
+    Args:
+        cfg: A config, a config file, or the name of an installed one, ``"mmdet::FOLDER/FILE.py"``.
+        arch: Name of the architecture, ``"fastervit_0"`` and so on, or a dict of the fields of
+            :class:`~mmfastervit.models.backbones.archs.Arch`.
+        pretrained: Weights: a path, a URL, ``"mmfastervit://NAME"``, or ``"none"``; None takes the
+            published ones of ``arch`` (for non-commercial use).
+        backbone_options: Further arguments of :class:`~mmfastervit.FasterViT`.
+        keep_optimizer: Leave SGD where it is SGD, instead of the recipe's AdamW.
+
+    Returns:
+        A new config; ``cfg`` is left as it was.
+
+    Raises:
+        SwapRefusedError: the backbone of this model can't be swapped; says why.
+        ValueError: an unknown arch, weights that don't fit it, or a config that doesn't fit itself.
+        TypeError: an unknown option.
+    """
+    return plan_swap(
+        cfg,
+        arch,
+        pretrained=pretrained,
+        backbone_options=backbone_options,
+        keep_optimizer=keep_optimizer,
+    ).config
+
+
+def plan_swap(
+    cfg: Config | str | FilePath,
+    arch: str | Mapping,
+    *,
+    pretrained: str | None = None,
+    backbone_options: Mapping[str, Any] | None = None,
+    keep_optimizer: bool = False,
+) -> Swap:
+    """Work out what :func:`swap_backbone` does; arguments and errors are the same."""
+    original = cfg if isinstance(cfg, Config) else read_config(cfg)
+    cfg = plain(original.to_dict())
+    checkpoint = checkpoint_for(arch, pretrained)
+    check_model(cfg)
+    path = find_model(cfg)
+    part = value_at(cfg, path)
+    check_parts(part)
+    scope = scope_of(cfg)
+    in_channels = part["backbone"].get("in_channels", 3)
+    if in_channels != 3 and pretrained is None:
+        checkpoint = None  # the published stem reads three channels
+    old, old_out = measure(part["backbone"], neck_configs(part), scope, in_channels)
+    used = used_levels(part, len(old))
+    stages = tuple(stages_for(old)[i] for i in used)
+    backbone = fastervit_config(arch, stages, checkpoint, backbone_options or {}, in_channels)
+
+    changes = [_backbone_change(part, path, backbone)]
+    changes += _reader_changes(part, path, backbone, old, old_out, used, scope, in_channels)
+    changes = [*normalise(cfg, in_channels), *changes]
+    changes += _unread_maps(cfg, part)
+    changes += drop_checkpoints(cfg, path)
+    changes += forget_names(cfg, _dropped_weights(part, changes))
+    changes += _training_changes(cfg, path, backbone, scope, keep_optimizer)
+    notes = [*_consequences(part, old, used, stages, changes), licence_note(checkpoint)]
+    return Swap(original, tuple(changes), tuple(note for note in notes if note), path)
+
+
+def find_model(cfg: dict) -> Path:
+    """Place of the model that holds the image backbone: the config's, or the detector inside it.
+
+    Raises:
+        SwapRefusedError: there is none.
+    """
+    for path in (("model",), ("model", "detector")):
+        part = value_at(cfg, path)
+        if isinstance(part, dict) and isinstance(part.get("backbone"), dict):
+            return path
+    kind = type_name(cfg["model"].get("type", ""))
+    raise SwapRefusedError(f"its model {kind} has no backbone")
+
+
+def scope_of(cfg: dict) -> str | None:
+    """The OpenMMLab package whose names the config uses."""
+    return cfg.get("default_scope")
+
+
+def _backbone_change(part: dict, path: Path, backbone: dict) -> Change:
+    old = plain(part["backbone"])
+    settings = {
+        key: old[key]
+        for key in ("frozen_stages", "norm_eval")
+        if old.get(key, False) not in (False, None, -1)
+    }
+    why = "the new backbone, with the maps that are read"
+    if settings:
+        listed = ", ".join(f"{key}={value}" for key, value in settings.items())
+        why += f"; {listed} of the old one do not carry over: all of it is trained"
+    return Change((*path, "backbone"), old, dict(_delete_=True, **backbone), why)
+
+
+def _reader_changes(part, path, backbone, old, old_out, used, scope, in_channels) -> list[Change]:
+    """Changes of the neck and of the heads."""
+    necks = [plain(neck) for neck in neck_configs(part)]
+    new, new_out = measure(backbone, (), scope, in_channels)
+    changes, kept = [], used
+    if necks:
+        listed = isinstance(part["neck"], (list, tuple))
+        neck_path = (*path, "neck", 0) if listed else (*path, "neck")
+        changes = rewrite_neck(necks[0], neck_path, old, new, used)
+        necks[0].update({change.path[-1]: change.now for change in changes})
+        new_out = measure(backbone, necks, scope, in_channels)[1]
+        kept = tuple(range(len(old_out)))
+        if len(new_out) != len(old_out):
+            raise ValueError(
+                f"{type_name(necks[0]['type'])} gave {len(old_out)} maps, and with FasterViT "
+                f"{len(new_out)}"
+            )
+    if new_out == old_out:
+        return changes
+    if any(True for _ in decode_heads(part, path)):
+        for place, head in decode_heads(part, path):
+            changes += rewrite_decode_head(head, place, old_out, new_out, kept)
+    else:
+        heads = list(rewrite_plain_heads(part, path, [old_out[i] for i in kept], new_out))
+        changes += heads
+        if not heads:
+            raise ValueError(
+                f"no head of {type_name(part['type'])} names the channels of the maps that it "
+                f"reads, {[level.channels for level in old_out]}: it can't be told what to change"
+            )
+    return changes
+
+
+def _unread_maps(cfg: dict, part: dict) -> list[Change]:
+    if not any(map(wants_all_maps, neck_configs(part))):
+        return []
+    key = "find_unused_parameters"
+    why = "the neck wants all maps and does not read the first: its norm gets no gradient"
+    return [Change((key,), cfg.get(key, ABSENT), True, why)]
+
+
+def _dropped_weights(part: dict, changes: Sequence[Change]) -> list[Any]:
+    inside = [part["backbone"].get(key) for key in ("init_cfg", "pretrained")]
+    return inside + [change.was for change in changes if change.path[-1] == "pretrained"]
+
+
+def _training_changes(cfg, path, backbone, scope, keep_optimizer) -> list[Change]:
+    changes = drop_layer_decay(cfg)
+    if not changes and custom_keys(cfg):
+        prefix = ".".join((*path[1:], "backbone", ""))
+        old = value_at(cfg, (*path, "backbone"))
+        names = [parameter_names(one, scope) for one in (old, backbone)]
+        changes = replace_custom_keys(cfg, prefix, *names)
+    if not keep_optimizer:
+        changes = [*changes, *adapt_optimizer(cfg, _recipe(cfg, scope))]
+    return changes
+
+
+def _recipe(cfg: dict, scope: str | None):
+    classifies = type_name(cfg["model"].get("type", "")) in ("BaseReID", "ImageClassifier")
+    return RECIPES["mmpretrain" if classifies else "mmseg" if scope == "mmseg" else "mmdet"]
+
+
+def _consequences(
+    part: dict, old: Sequence[Level], used, stages, changes: Sequence[Change]
+) -> list[str]:
+    notes = []
+    if is_dilated(old):
+        notes.append(
+            f"the old backbone was dilated, with maps at strides {[level.stride for level in old]};"
+            f" FasterViT's have {[4 * 2**stage for stage in stages]}: cheaper, and coarser at "
+            "borders. A decoder that refines (UPerNet, FPN) loses less"
+        )
+    if len(old) == 1 and old[0].stride == 16:
+        notes.append(
+            "the old backbone gave one map of stride 16 (dilated C5, or C4); FasterViT gives stage "
+            "2's, of that stride, and its stage 3 is not built. The FPN config uses all stages"
+        )
+    if part["backbone"].get("in_channels", 3) != 3:
+        notes.append(
+            f"images have {part['backbone']['in_channels']} channels: published weights, for 3, "
+            "don't fit, and none are named"
+        )
+    extras = [key for key in ("dcn", "plugins", "gen_attention") if part["backbone"].get(key)]
+    if extras:
+        notes.append(f"{', '.join(extras)} of the old backbone are gone: they were its own layers")
+    return notes

@@ -1,0 +1,56 @@
+"""Reading the config that a user names, and naming it again in another file."""
+
+import importlib.util
+import os
+import re
+from pathlib import Path
+
+from mmengine.config import Config
+
+from mmfastervit.engine import find_config
+
+ZOOS = ("mmdet", "mmseg", "mmpretrain")
+
+
+def read_config(name: str | Path) -> Config:
+    """Read a config file, or an installed one by name.
+
+    Args:
+        name: a path, or ``"mmdet::FOLDER/FILE.py"``.
+
+    Raises:
+        FileNotFoundError: there is none; names similar ones.
+        ValueError: it is no config of this kind.
+    """
+    path = find_config(str(name))
+    if path.suffix == ".py" and Config._is_lazy_import(str(path)):
+        raise ValueError(
+            f"config {name}: it is Python code with imports, a script or a config of the read_base "
+            "kind; the swap takes the text kind, which the zoos have: mmdet::FOLDER/FILE.py"
+        )
+    return Config.fromfile(path)
+
+
+def base_name(name: str | Path, target: Path) -> str:
+    """How a config written to ``target`` names ``name`` as its base.
+
+    Returns:
+        The zoo's name if it is in a zoo, otherwise a path relative to the folder of ``target``.
+    """
+    path = find_config(str(name)).resolve()
+    for package in ZOOS:
+        folder = zoo_folder(package)
+        if folder is not None and path.is_relative_to(folder):
+            relative = path.relative_to(folder).as_posix()
+            # mmengine accepts letters, digits and _ alone in the first folder of such a name.
+            plain = re.match(r"\w+/", relative)
+            return f"{package}::{relative if plain else f'_base_/../{relative}'}"
+    return Path(os.path.relpath(path, target.resolve().parent)).as_posix()
+
+
+def zoo_folder(package: str) -> Path | None:
+    """Folder of the configs that an OpenMMLab package installs; None if it is not there."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    return (Path(spec.origin).parent / ".mim" / "configs").resolve()

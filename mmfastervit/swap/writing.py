@@ -1,0 +1,193 @@
+"""Writing a swap as the config file that a person would write."""
+
+import copy
+import keyword
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from .edits import Change, plain
+from .planning import Swap
+
+_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class _Name:
+    """A variable of the file, where a value would stand."""
+
+    text: str
+
+
+def write_config(swap: Swap, base: str, target: Path, *, force: bool = False) -> None:
+    """Write a swap to a new config file, complete or not at all, and read it back.
+
+    Args:
+        swap: What to write.
+        base: How the file names the original, see :func:`~mmfastervit.swap.reading.base_name`.
+        target: The file.
+        force: Replace it if it is there.
+
+    Raises:
+        ValueError: its name does not end in ``.py``, its folder is not there, or it is there and
+            ``force`` is not set.
+        RuntimeError: the file, read back, does not say what the swap says.
+    """
+    check_target(target, force=force)
+    part = target.with_name(f"{target.stem}_{uuid.uuid4().hex}.py")
+    try:
+        part.write_text(config_text(swap, base), encoding="utf-8")
+        compare(swap, Config.fromfile(part))
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def check_target(target: Path, *, force: bool) -> None:
+    """Raise ValueError if no config can be written there, or one is there and ``force`` unset."""
+    if target.suffix != ".py":
+        raise ValueError(f"--out {target}: expected a file name ending in .py")
+    if not target.parent.is_dir():
+        raise ValueError(f"--out {target}: there is no folder {target.parent}")
+    if target.exists() and not force:
+        raise ValueError(f"--out {target} is there already; --force replaces it")
+
+
+def compare(swap: Swap, read: Config) -> None:
+    """Raise RuntimeError where ``read`` does not say what ``swap`` says."""
+    variables = {name for name, _, _ in _split(swap.changes, set(swap.original.to_dict()))[0]}
+    variables -= {change.path[0] for change in swap.changes}
+    wanted, found = plain(swap.config.to_dict()), plain(read.to_dict())
+    wrong = [key for key in wanted if key not in variables and found.get(key) != wanted[key]]
+    if wrong:
+        raise RuntimeError(f"the written file differs from the swap in {', '.join(wrong)}")
+
+
+def config_text(swap: Swap, base: str) -> str:
+    """Text of the config file: the original as its base, and what changes."""
+    taken = set(swap.original.to_dict())
+    lists, tree = _split(swap.changes, taken)
+    arch = next(change.now["arch"] for change in swap.changes if change.path[-1] == "backbone")
+    name = arch if isinstance(arch, str) else "a FasterViT"
+    lines = [
+        f"# {name} in place of the backbone, by tools/swap_backbone.py.",
+        _base_line(base),
+    ]
+    for name, place, changes in lists:
+        lines += ["", f"{name} = _base_.{'.'.join(place)}"]
+        for change in changes:
+            left = name + _subscript(change.path[len(place) :])
+            lines.append(f"{left} = {render(change.now, len(left) + 3)}")
+    for key, value in tree.items():
+        lines += ["", f"{key} = {render(value, len(key) + 3)}"]
+    return "\n".join(_without_blanks_between_nones(lines)) + "\n"
+
+
+def _base_line(base: str) -> str:
+    line = f"_base_ = {_flat(base)}"
+    return line if len(line) <= _WIDTH else f"_base_ = (\n    {_flat(base)}\n)"
+
+
+def _split(changes: Sequence[Change], taken: set[str]):
+    """Part the changes that reach into lists from the others, which nest as dicts.
+
+    mmengine merges dicts but not lists, so a list is taken from the base, changed, and put back.
+    """
+    lists: dict[tuple, tuple[str, list[Change]]] = {}
+    tree: dict[str, Any] = {}
+    for change in changes:
+        cut = next((i for i, key in enumerate(change.path) if isinstance(key, int)), None)
+        if cut is None:
+            _put(tree, change.path, change.now)
+            continue
+        place = change.path[:cut]
+        if place not in lists:
+            name = _variable(place, taken | {name for name, _ in lists.values()})
+            lists[place] = (name, [])
+            _put(tree, place, _Name(name))
+        lists[place][1].append(change)
+    # A top-level list is changed under its own name: it needs no putting back.
+    tree = {key: value for key, value in tree.items() if value != _Name(key)}
+    return [(name, place, inner) for place, (name, inner) in lists.items()], tree
+
+
+def _put(tree: dict, path: Sequence[str], value: Any) -> None:
+    for key in path[:-1]:
+        tree = tree.setdefault(key, {})
+    tree[path[-1]] = copy.deepcopy(value)  # later changes may reach into it
+
+
+def _variable(place: Sequence[str], taken: set[str]) -> str:
+    if len(place) == 1:
+        return place[0]
+    if place[-1] == "pipeline":
+        return place[0].replace("dataloader", "pipeline")
+    name = place[-1]
+    return name if name not in taken else f"{place[-2]}_{name}"
+
+
+def _subscript(path: Sequence[str | int]) -> str:
+    return "".join(
+        f".{key}" if isinstance(key, str) and _is_name(key) else f"[{render(key, 0)}]"
+        for key in path
+    )
+
+
+def _is_name(key: Any) -> bool:
+    return isinstance(key, str) and key.isidentifier() and not keyword.iskeyword(key)
+
+
+def render(value: Any, column: int, indent: int = 0) -> str:
+    """Write a value as Python source: on one line where it fits, as ``dict(...)`` where it can be.
+
+    Args:
+        value: What to write.
+        column: Where on its line it begins; a trailing comma is allowed for.
+        indent: Indentation of its line.
+    """
+    line = _flat(value)
+    if column + len(line) < _WIDTH or not isinstance(value, (dict, list, tuple)) or not value:
+        return line
+    inner, pad = indent + 4, " " * (indent + 4)
+    if isinstance(value, dict):
+        named = all(map(_is_name, value))
+        heads = [f"{key}=" if named else f"{_flat(key)}: " for key in value]
+        bounds = ("dict(", ")") if named else ("{", "}")
+        entries = list(zip(heads, value.values(), strict=True))
+    else:
+        bounds = ("[", "]") if isinstance(value, list) else ("(", ")")
+        entries = [("", one) for one in value]
+    lines = [f"{pad}{head}{render(one, inner + len(head) + 1, inner)}," for head, one in entries]
+    return "\n".join([bounds[0], *lines, " " * indent + bounds[1]])
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, _Name):
+        return value.text
+    if isinstance(value, dict):
+        if all(map(_is_name, value)):
+            return f"dict({', '.join(f'{key}={_flat(one)}' for key, one in value.items())})"
+        return "{" + ", ".join(f"{_flat(key)}: {_flat(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flat, value))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_flat, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, str) and '"' not in value and value.isprintable():
+        return '"' + value.replace("\\", "\\\\") + '"'
+    return repr(value)
+
+
+def _without_blanks_between_nones(lines: list[str]) -> list[str]:
+    """Keep the one-line assignments of ``None`` together."""
+    kept = []
+    for i, line in enumerate(lines):
+        between = 0 < i < len(lines) - 1 and line == ""
+        if between and lines[i - 1].endswith("= None") and lines[i + 1].endswith("= None"):
+            continue
+        kept.append(line)
+    return kept

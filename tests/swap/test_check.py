@@ -1,0 +1,35 @@
+"""The check finds what would fail in training."""
+
+import pytest
+
+from mmfastervit.swap import SwapAuditError, plan_swap
+from mmfastervit.swap.check import check
+from mmfastervit.swap.edits import ABSENT, Change
+from mmfastervit.swap.planning import Swap
+
+RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
+
+
+def with_change(swap: Swap, path: tuple, now) -> Swap:
+    return Swap(swap.original, (*swap.changes, Change(path, ABSENT, now, "")), (), swap.model_path)
+
+
+def test_a_map_that_nobody_reads_is_found_by_its_missing_gradient(tiny_arch):
+    swap = plan_swap(RETINANET, tiny_arch)
+    swap = with_change(swap, ("model", "backbone", "out_indices"), (0, 1, 2, 3))
+    swap = with_change(swap, ("model", "neck", "in_channels"), [8, 16, 32, 64])
+    swap = with_change(swap, ("model", "neck", "start_level"), 1)
+    with pytest.raises(SwapAuditError, match="without a gradient"):
+        check(swap)
+
+
+def test_declared_strides_that_are_no_longer_true_are_found(tiny_arch):
+    swap = plan_swap(RETINANET, tiny_arch)
+    strides = ("model", "bbox_head", "anchor_generator", "strides")
+    with pytest.raises(SwapAuditError, match="declares strides"):
+        check(with_change(swap, strides, [4, 8, 16, 32, 64]))
+
+
+def test_checking_twice_gives_the_same_loss(tiny_arch):
+    swap = plan_swap(RETINANET, tiny_arch)
+    assert check(swap) == check(swap)

@@ -1,0 +1,65 @@
+"""Images reach FasterViT as RGB, normalised as its weights were."""
+
+import pytest
+
+from mmfastervit.swap.images import MEAN, STD, normalise
+
+
+def values(changes) -> dict:
+    return {change.key: change.now for change in changes}
+
+
+def test_bgr_in_0_to_255_becomes_normalised_rgb():
+    cfg = dict(model=dict(data_preprocessor=dict(type="DetDataPreprocessor", pad_size_divisor=32)))
+    assert values(normalise(cfg, 3)) == {
+        "model.data_preprocessor.mean": list(MEAN),
+        "model.data_preprocessor.std": list(STD),
+        "model.data_preprocessor.bgr_to_rgb": True,
+    }
+
+
+def test_preprocessor_that_is_right_is_left():
+    right = dict(mean=list(MEAN), std=list(STD), bgr_to_rgb=True)
+    assert normalise(dict(model=dict(data_preprocessor=right)), 3) == []
+
+
+def test_preprocessor_inside_a_wrapper_and_of_a_detector_inside_a_tracker_are_found():
+    wrong = dict(mean=[0, 0, 0], std=list(STD), bgr_to_rgb=True)
+    wrapped = dict(type="MultiBranchDataPreprocessor", data_preprocessor=wrong)
+    tracker = dict(
+        data_preprocessor=dict(type="TrackDataPreprocessor", use_det_processor=True),
+        detector=dict(data_preprocessor=wrong),
+    )
+    assert list(values(normalise(dict(model=dict(data_preprocessor=wrapped)), 3))) == [
+        "model.data_preprocessor.data_preprocessor.mean"
+    ]
+    assert list(values(normalise(dict(model=tracker), 3))) == [
+        "model.detector.data_preprocessor.mean"
+    ]
+
+
+def test_transforms_that_normalise_are_corrected_where_they_stand_and_not_twice():
+    caffe = dict(type="Normalize", mean=[103.53, 116.28, 123.675], std=[1, 1, 1], to_rgb=False)
+    pipeline = [dict(type="Load"), dict(type="MultiScaleFlipAug", transforms=[caffe])]
+    cfg = dict(
+        model=dict(data_preprocessor=dict(type="DetDataPreprocessor")),
+        train_dataloader=dict(dataset=dict(dataset=dict(pipeline=pipeline))),
+    )
+    place = "train_dataloader.dataset.dataset.pipeline.1.transforms.0"
+    assert values(normalise(cfg, 3)) == {
+        f"{place}.mean": list(MEAN),
+        f"{place}.std": list(STD),
+        f"{place}.to_rgb": True,
+    }
+
+
+@pytest.mark.parametrize(("fill", "changes"), [([0, 0, 0], 1), ([114, 114, 114], 0)])
+def test_borders_of_the_old_mean_get_the_new_one_and_others_stay(fill, changes):
+    place = "train_dataloader.dataset.pipeline.0.mean"
+    old = dict(mean=[0, 0, 0], std=[255, 255, 255], bgr_to_rgb=True)
+    cfg = dict(
+        model=dict(data_preprocessor=old),
+        train_dataloader=dict(dataset=dict(pipeline=[dict(type="Expand", mean=fill)])),
+    )
+    found = values(normalise(cfg, 3))
+    assert [key for key in found if key == place] == [place] * changes

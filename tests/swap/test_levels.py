@@ -1,0 +1,52 @@
+"""Old levels find the FasterViT stage of their stride, or are refused."""
+
+import pytest
+
+from mmfastervit.swap import SwapRefusedError
+from mmfastervit.swap.levels import Level, match_order, nominal_stride, stages_for
+
+
+def levels(*strides: int) -> list[Level]:
+    return [Level(64 * (i + 1), stride) for i, stride in enumerate(strides)]
+
+
+@pytest.mark.parametrize(
+    ("strides", "stages"),
+    [
+        ((4, 8, 16, 32), (0, 1, 2, 3)),
+        ((8, 16, 32), (1, 2, 3)),
+        ((16, 32), (2, 3)),
+        ((16,), (2,)),
+        ((32,), (3,)),
+        ((4, 8, 8, 8), (0, 1, 2, 3)),
+        ((4, 8, 16, 16), (0, 1, 2, 3)),
+    ],
+)
+def test_stage_has_the_stride_and_dilated_maps_go_by_depth(strides, stages):
+    assert stages_for(levels(*strides)) == stages
+
+
+@pytest.mark.parametrize(
+    ("strides", "reason"),
+    [
+        ((16, 16, 16, 16), "not hierarchical"),
+        ((8, 16, 32, 64), "coarsest"),
+        ((2, 4, 8, 16), "finest"),
+        ((32, 16, 8), "do not increase"),
+    ],
+)
+def test_strides_without_a_stage_are_refused_with_the_reason(strides, reason):
+    with pytest.raises(SwapRefusedError, match=reason):
+        stages_for(levels(*strides))
+
+
+def test_a_list_of_channels_is_read_forwards_or_backwards_and_nothing_else():
+    maps = levels(8, 16, 32)
+    assert match_order([64, 128, 192], maps) == (0, 1, 2)
+    assert match_order([192, 128, 64], maps) == (2, 1, 0)
+    assert match_order([64, 192, 128], maps) is None
+
+
+@pytest.mark.parametrize(("image", "side", "stride"), [(512, 64, 8), (512, 63, 8), (300, 19, 16)])
+def test_stride_is_the_power_of_two_nearest_to_the_ratio(image, side, stride):
+    assert nominal_stride(image, side) == stride
