@@ -69,9 +69,20 @@ def build(cfg: dict, model_path: tuple) -> nn.Module:
     if "data_preprocessor" not in part:
         part["data_preprocessor"] = _preprocessor(cfg)
     _make_cheap(part)
+    part = _without_process_group(part)
     model = revert_sync_batchnorm(MODELS.build(ConfigDict(copy.deepcopy(part))))
     model.init_weights()
     return model
+
+
+def _without_process_group(part: Any) -> Any:
+    """Take plain batch normalisation where mmcv's synchronised one asks for other processes."""
+    if isinstance(part, dict):
+        kept = {key: _without_process_group(value) for key, value in part.items()}
+        return {**kept, "type": "BN"} if kept.get("type") == "MMSyncBN" else kept
+    if isinstance(part, (list, tuple)):
+        return type(part)(_without_process_group(value) for value in part)
+    return part
 
 
 def _make_cheap(part: dict) -> None:

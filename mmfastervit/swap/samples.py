@@ -98,7 +98,8 @@ def _semantic(boxes: Tensor, labels: Tensor, size: tuple[int, int]) -> Tensor:
 
 def loads_masks(cfg: dict) -> bool:
     """Whether the pipeline loads a mask of each instance."""
-    return "'with_mask': True" in str(cfg.get("train_dataloader"))
+    pipeline = str(cfg.get("train_dataloader"))
+    return "'with_mask': True" in pipeline or "LoadPanopticAnnotations" in pipeline
 
 
 def semantic_step(cfg: dict) -> int:

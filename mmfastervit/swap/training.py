@@ -110,7 +110,8 @@ def drop_layer_decay(cfg: dict) -> list[Change]:
         Change(
             ("optim_wrapper", "paramwise_cfg"),
             plain(wrapper.get("paramwise_cfg", ABSENT)),
-            dict(_delete_=True, norm_decay_mult=0.0),
+            # Some heads share parameters, which that constructor took once.
+            dict(_delete_=True, norm_decay_mult=0.0, bypass_duplicate=True),
             why,
         ),
     ]
