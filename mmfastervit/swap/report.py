@@ -59,10 +59,10 @@ cause, a coarser map, is stated to the user and counted below.
 
 Then each model was built and taken through one training step (with the config's optimizer; every
 parameter of the backbone must get a gradient) and one inference step, on generated images and a
-CPU. Configs that differ in schedule, optimizer, data, number of classes or test settings have the
-same swapped model, and share the steps of the first of them: {len(swaps)} configs,
+CPU. Configs that differ in schedule, optimizer, data, number of classes or test settings have one
+swapped model, and share the steps of the first of them: {len(swaps)} configs,
 {len(_used(swaps))} models. Of trackers, the detector inside is run. To be quick, points that a loss
-samples and queries that two-stage detectors choose are fewer than configured, and batch augmentation
+samples and queries that two-stage detectors choose are fewer than configured; batch augmentation
 is left out. Where a step failed, the original model was tried in the same way."""
 
 
