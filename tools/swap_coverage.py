@@ -46,7 +46,7 @@ def run(job: Callable, tasks: Iterable, workers: int, file: Path) -> None:
     """Do the tasks in parallel and append each result to ``file`` as it comes."""
     tasks = list(tasks)
     context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, prepare_worker, maxtasksperchild=200) as pool, file.open("a") as out:
+    with context.Pool(workers, prepare_worker, maxtasksperchild=50) as pool, file.open("a") as out:
         for done, record in enumerate(pool.imap_unordered(job, tasks), 1):
             out.write(json.dumps(record) + "\n")
             out.flush()
