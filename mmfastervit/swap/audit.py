@@ -53,8 +53,9 @@ def _decode_reads(part: dict, levels: Sequence[Level]) -> dict[str, list[Level]]
         reads[name] = [levels[i] for i in head_indices(head, len(levels))]
         declared = head["in_channels"]
         declared = [declared] if isinstance(declared, int) else list(declared)
-        found = [level.channels for level in reads[name]][-len(declared) :]
-        if declared != found:
+        found = [level.channels for level in reads[name]]
+        both = min(len(declared), len(found))  # a low-level map is declared apart, unread ones too
+        if declared[-both:] != found[-both:]:
             raise SwapAuditError(f"{name} declares channels {declared} and reads {found}")
     return reads
 

@@ -5,12 +5,12 @@ be explained is an error, never a guess.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmfastervit.engine.config_tree import type_name
 
 from .edits import Change, Path, value_at
-from .levels import Level, match_order
+from .levels import Level, is_dilated, match_order
 
 # Necks that read the last map alone, whatever else the backbone gives out.
 _LAST_ONLY = {"CTResNetNeck", "DilatedEncoder", "GlobalAveragePooling"}
@@ -18,6 +18,18 @@ _LAST_ONLY = {"CTResNetNeck", "DilatedEncoder", "GlobalAveragePooling"}
 _ALL_MAPS = {"NASFCOS_FPN"}
 _DILATED_KEYS = ("dilations",)
 DECODE_KEYS = ("decode_head", "auxiliary_head")
+
+
+class Reading(NamedTuple):
+    """What a decode head reads after the swap.
+
+    Args:
+        indices: Positions of the maps, in the old model's count.
+        why: Reason for the new ``in_index``.
+    """
+
+    indices: tuple[int, ...]
+    why: str = "FasterViT gives out only the maps that are read"
 
 
 def neck_configs(part: dict) -> tuple[dict, ...]:
@@ -28,17 +40,17 @@ def neck_configs(part: dict) -> tuple[dict, ...]:
     return tuple(neck) if isinstance(neck, (list, tuple)) else (neck,)
 
 
-def used_levels(part: dict, count: int) -> tuple[int, ...]:
-    """Which of the backbone's ``count`` maps the model reads.
+def used_levels(part: dict, levels: Sequence[Level]) -> tuple[int, ...]:
+    """Which of the backbone's maps, by position, the swapped model is to read.
 
     Raises:
         ValueError: the config of a reader says something that does not fit the number of maps.
     """
-    necks = neck_configs(part)
+    necks, count = neck_configs(part), len(levels)
     if necks:
         used = _used_by_neck(necks[0], count)
     elif "decode_head" in part:
-        used = {i for _, head in decode_heads(part, ()) for i in head_indices(head, count)}
+        used = {i for reading in plan_readings(part, (), levels).values() for i in reading.indices}
     else:
         used = set(range(count))
     outside = [i for i in used if not 0 <= i < count]
@@ -79,14 +91,39 @@ def _heads_in(head: Any, path: Path) -> Iterator[tuple[Path, dict]]:
             yield path, head
 
 
+def plan_readings(part: dict, path: Path, levels: Sequence[Level]) -> dict[Path, Reading]:
+    """What each decode head is to read: what it read, where FasterViT's maps allow that.
+
+    OCRHead weighs its map, pixel by pixel, with what the head before it found. A dilated network
+    has two maps of one size for them; of FasterViT's, both heads read the one of OCRHead.
+    """
+    count = len(levels)
+    readings = {}
+    for place, head in decode_heads(part, path):
+        readings[place] = Reading(head_indices(head, count))
+        if len(readings[place].indices) < len(named_indices(head, count)):
+            why = "without lateral connections it reads the last map alone"
+            readings[place] = Reading(readings[place].indices, why)
+        if type_name(head.get("type", "")) == "OCRHead" and is_dilated(levels):
+            why = "the map that OCRHead, which multiplies its own with this head's output, reads"
+            readings[(*place[:-1], place[-1] - 1)] = Reading(readings[place].indices, why)
+    return readings
+
+
 def head_indices(head: dict, count: int) -> tuple[int, ...]:
     """Positions of the maps that a decode head reads, of ``count``."""
+    index = named_indices(head, count)
+    if type_name(head.get("type", "")) == "EncHead" and not head.get("add_lateral"):
+        index = index[-1:]
+    return (0, *index) if head.get("c1_in_channels") else index
+
+
+def named_indices(head: dict, count: int) -> tuple[int, ...]:
+    """Positions of the maps that a decode head's ``in_channels`` are those of."""
     channels = head["in_channels"]
     default = range(len(channels)) if isinstance(channels, (list, tuple)) else -1
     index = head.get("in_index", default)
     index = (index,) if isinstance(index, int) else tuple(index)
-    if head.get("c1_in_channels"):
-        index = (0, *index)
     return tuple(i + count if i < 0 else i for i in index)
 
 
@@ -138,7 +175,12 @@ def _new_in_channels(was, path: Path, old, new, used):
 
 
 def rewrite_decode_head(
-    head: dict, path: Path, old: Sequence[Level], new: Sequence[Level], kept: Sequence[int]
+    head: dict,
+    path: Path,
+    old: Sequence[Level],
+    new: Sequence[Level],
+    kept: Sequence[int],
+    reading: Reading,
 ) -> list[Change]:
     """Let a decode head read the new maps.
 
@@ -148,35 +190,34 @@ def rewrite_decode_head(
         old: All levels that reached the old heads.
         new: The levels that reach the new ones, one for each of ``kept``.
         kept: Positions in ``old`` of the levels that are still there.
+        reading: What it is to read, see :func:`plan_readings`.
 
     Raises:
         ValueError: its ``in_channels`` are not those of the maps that it reads.
     """
     low_level = bool(head.get("c1_in_channels"))
-    indices = head_indices(head, len(old))[1 if low_level else 0 :]
+    named = named_indices(head, len(old))
+    read = reading.indices[1:] if low_level else reading.indices
     place = {level: i for i, level in enumerate(kept)}
-    replaced = {i: new[place[i]] for i in (*indices, *((0,) if low_level else ()))}
     was = head["in_channels"]
-    expected = [old[i].channels for i in indices]
-    if ([was] if isinstance(was, int) else list(was)) != expected:
-        raise _unexplained(path, was, [old[i] for i in indices])
+    if ([was] if isinstance(was, int) else list(was)) != [old[i].channels for i in named]:
+        raise _unexplained(path, was, [old[i] for i in named])
 
     changes = [
-        _change(head, path, "in_channels", _like(was, [replaced[i].channels for i in indices]),
+        _change(head, path, "in_channels", _like(was, [new[place[i]].channels for i in read]),
                 "the channels of FasterViT's maps")
     ]  # fmt: skip
     if "in_index" in head or kept != tuple(range(len(old))):
         now = _like(head.get("in_index", -1 if isinstance(was, int) else list(was)),
-                    [place[i] for i in indices])  # fmt: skip
+                    [place[i] for i in read])  # fmt: skip
         if head.get("in_index") != -1 or now != len(kept) - 1:
-            why = "FasterViT gives out only the maps that are read"
-            changes.append(_change(head, path, "in_index", now, why))
+            changes.append(_change(head, path, "in_index", now, reading.why))
     if low_level:
         if head["c1_in_channels"] != old[0].channels:
             raise _unexplained((*path, "c1_in_channels"), head["c1_in_channels"], old[:1])
         why = "the channels of FasterViT's finest map"
-        changes.append(_change(head, path, "c1_in_channels", replaced[0].channels, why))
-    coarser = replaced[indices[-1]].stride // max(old[indices[-1]].stride, 1)
+        changes.append(_change(head, path, "c1_in_channels", new[place[0]].channels, why))
+    coarser = new[place[read[-1]]].stride // max(old[named[-1]].stride, 1)
     changes += _rescaled_dilations(head, path, coarser)
     return [change for change in changes if change.was != change.now]
 

@@ -13,6 +13,7 @@ from .backbone import checkpoint_for, fastervit_config, licence_note
 from .consumers import (
     decode_heads,
     neck_configs,
+    plan_readings,
     rewrite_decode_head,
     rewrite_neck,
     rewrite_plain_heads,
@@ -119,7 +120,7 @@ def plan_swap(
     if in_channels != 3 and pretrained is None:
         checkpoint = None  # the published stem reads three channels
     old, old_out = measure(part["backbone"], neck_configs(part), scope, in_channels)
-    used = used_levels(part, len(old))
+    used = used_levels(part, old)
     stages = tuple(stages_for(old)[i] for i in used)
     backbone = fastervit_config(arch, stages, checkpoint, backbone_options or {}, in_channels)
 
@@ -186,9 +187,10 @@ def _reader_changes(part, path, backbone, old, old_out, used, scope, in_channels
             )
     if new_out == old_out:
         return changes
-    if any(True for _ in decode_heads(part, path)):
+    readings = plan_readings(part, path, old_out)
+    if readings:
         for place, head in decode_heads(part, path):
-            changes += rewrite_decode_head(head, place, old_out, new_out, kept)
+            changes += rewrite_decode_head(head, place, old_out, new_out, kept, readings[place])
     else:
         heads = list(rewrite_plain_heads(part, path, [old_out[i] for i in kept], new_out))
         changes += heads
