@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+import torch
 import torch.nn.functional as F
 from timm.layers import DropPath, Mlp
 from timm.models.vision_transformer import LayerScale
 from torch import Tensor, nn
 
+from .inplace import GELU, add
 from .positions import AbsolutePosition, RelativeBias
 
 
@@ -31,7 +33,8 @@ class Attention(nn.Module):
 
         Args:
             x: (B, G, N, C), G groups of N tokens in each of B images.
-            bias: (1 or G, num_heads, N, N), -inf where a key must not be seen.
+            bias: (num_heads, N, N), or (G, num_heads, N, N) where groups differ; -inf where a key
+                must not be seen.
 
         Returns:
             (B, G, N, C).
@@ -44,7 +47,8 @@ def attend(qkv: Tensor, bias: Tensor, scale: float | None = None, dropout: float
 
     Args:
         qkv: (B, G, N, 3*C): query, key and value of each token, each head by head.
-        bias: (1 or G, num_heads, N, N), -inf where a key must not be seen.
+        bias: (num_heads, N, N), or (G, num_heads, N, N) where groups differ; -inf where a key must
+            not be seen.
         scale: Factor on the products of queries and keys; None for (C / num_heads)**-0.5.
         dropout: Probability that an attention weight is dropped.
 
@@ -52,7 +56,9 @@ def attend(qkv: Tensor, bias: Tensor, scale: float | None = None, dropout: float
         (B, G, N, C).
     """
     batch, groups = qkv.shape[:2]
-    if len(bias) > 1 and batch > 1:
+    if bias.ndim == 3:
+        bias = bias[None]
+    elif torch.compiler.is_compiling() or batch > 1:  # no branch on sizes in a traced graph
         bias = bias.repeat(batch, 1, 1, 1)
     heads = qkv.flatten(0, 1).unflatten(-1, (3, bias.shape[1], -1))
     query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B*G, heads, N, C/heads)
@@ -76,6 +82,8 @@ class AttentionLayer(nn.Module):
         layer_scale: Initial value of the per-channel scale of each branch; None for no scale.
     """
 
+    deployed = False  # whether norms or scales are folded, see deploy()
+
     def __init__(
         self,
         channels: int,
@@ -95,14 +103,14 @@ class AttentionLayer(nn.Module):
         self.attn = Attention(channels, num_heads)
         self.scale1 = scale()
         self.norm2 = nn.LayerNorm(channels)
-        self.mlp = Mlp(channels, int(channels * mlp_ratio))
+        self.mlp = Mlp(channels, int(channels * mlp_ratio), act_layer=GELU)
         self.scale2 = scale()
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         """Map tokens (B, G, N, C) to the same shape; ``bias`` as in :class:`Attention`."""
-        x = x + self.drop_path(self.scale1(self.attn(self.norm1(x), bias)))
-        return x + self.drop_path(self.scale2(self.mlp(self.norm2(x))))
+        x = add(x, self.drop_path(self.scale1(self.attn(self.norm1(x), bias))))
+        return add(x, self.drop_path(self.scale2(self.mlp(self.norm2(x)))))
 
     def position_weights(self) -> Iterator[nn.Parameter]:
         """Iterate over the weights that position tables are computed from."""

@@ -7,6 +7,7 @@ from timm.layers import DropPath, LayerNorm2d
 from torch import Tensor, nn
 
 from .checkpointing import run_block
+from .inplace import GELU, add
 
 STEM_NORM_EPS = 1e-4
 NORM_TYPES = {"BN": nn.BatchNorm2d, "BN2d": nn.BatchNorm2d, "SyncBN": nn.SyncBatchNorm}
@@ -49,6 +50,8 @@ class Stem(nn.Sequential):
         norm_cfg: See :func:`build_norm`.
     """
 
+    deployed = False  # whether norms or scales are folded, see deploy()
+
     def __init__(self, in_channels: int, hidden_channels: int, out_channels: int, norm_cfg: dict):
         super().__init__()
         widths = (in_channels, hidden_channels, out_channels)
@@ -68,11 +71,13 @@ class ConvBlock(nn.Module):
         norm_cfg: See :func:`build_norm`.
     """
 
+    deployed = False  # whether norms or scales are folded, see deploy()
+
     def __init__(self, channels: int, drop_path: float, norm_cfg: dict):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.norm1 = build_norm(norm_cfg, channels)
-        self.act = nn.GELU()
+        self.act = GELU()
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         self.norm2 = build_norm(norm_cfg, channels)
         self.drop_path = DropPath(drop_path)
@@ -80,7 +85,7 @@ class ConvBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
         branch = self.act(self.norm1(self.conv1(x)))
-        return x + self.drop_path(self.norm2(self.conv2(branch)))
+        return add(x, self.drop_path(self.norm2(self.conv2(branch))))
 
 
 class ConvStage(nn.Module):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .attention import AttentionLayer
 from .checkpointing import run_block
+from .inplace import add
 from .positions import TableCache
 from .windows import (
     WindowGrid,
@@ -30,9 +31,9 @@ class BlockTables(NamedTuple):
     """What a block adds to its tokens and logits on one grid (L = window**2, c = carrier_size)."""
 
     window_position: Tensor | None  # (L, C)
-    window_bias: Tensor  # (1 or nh*nw, heads, c*c + L, c*c + L)
+    window_bias: Tensor  # (heads, c*c + L, c*c + L), or (nh*nw, ...) of these where padded
     carrier_position: Tensor | None  # (nh*nw, c*c, C)
-    carrier_bias: Tensor | None  # (1, heads, nh*nw*c*c, nh*nw*c*c)
+    carrier_bias: Tensor | None  # (heads, nh*nw*c*c, nh*nw*c*c)
 
 
 class CarrierTokenizer(nn.Module):
@@ -72,6 +73,8 @@ class HATBlock(nn.Module):
             pixels of a window attend to its carriers; None leaves these at 0, as pretrained
             FasterViT has them.
     """
+
+    deployed = False  # whether the position weights are final, see deploy()
 
     def __init__(
         self,
@@ -123,16 +126,29 @@ class HATBlock(nn.Module):
         Where no gradient can reach them they are kept for the next map of the same size.
         """
         options = tokens.device, tokens.dtype, matmul_dtype(tokens)
+        if torch.compiler.is_compiling():
+            return self._compute_tables(grid, *options)
+        key = (grid, options, torch.is_inference_mode_enabled())
+        if self.deployed:
+            return self._keep_tables(key)
         weights = list(self._position_weights())
         learning = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
-        if self.training or learning or torch.compiler.is_compiling():
+        if self.training or learning:
             return self._compute_tables(grid, *options)
         versions = tuple((w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights)
-        key = (grid, options, versions, torch.is_inference_mode_enabled())
-        with torch.no_grad():
-            return self._cache.get(key, lambda: self._compute_tables(grid, *options))
+        return self._keep_tables(key, versions)
+
+    @torch.no_grad()
+    def _keep_tables(self, key: tuple, versions: tuple = ()) -> BlockTables:
+        grid, options, _ = key
+        return self._cache.get((key, versions), lambda: self._compute_tables(grid, *options))
 
     def train(self, mode: bool = True) -> "HATBlock":
+        if mode and self.deployed:
+            raise RuntimeError(
+                "this HATBlock is deployed and cannot be trained: build the model again and load "
+                "its checkpoint"
+            )
         self._cache.clear()  # weights may have changed in ways their versions do not show (EMA)
         return super().train(mode)
 
@@ -155,7 +171,7 @@ class HATBlock(nn.Module):
         position = self.window.position
         if position is not None:
             position = position(side, side, side).to(dtype)
-        bias = self.window.relative_bias(side, side, side)[None]
+        bias = self.window.relative_bias(side, side, side)
         carrier_position = carrier_bias = None
         if self.carrier is not None:
             bias = self._add_carriers(bias, grid.carrier_size**2)
@@ -163,23 +179,23 @@ class HATBlock(nn.Module):
             keys = torch.cat((carrier_keys, keys), dim=1)
             layout = *grid.carrier_shape, grid.carrier_size, self.carrier_reference
             carrier_position = self.carrier.position(*layout).unflatten(0, carrier_keys.shape)
-            carrier_bias = self.carrier.relative_bias(*layout)[None]
+            carrier_bias = self.carrier.relative_bias(*layout)
             if grid.is_padded:
-                carrier_bias = hide_keys(carrier_bias, carrier_keys.flatten()[None])
+                carrier_bias = hide_keys(carrier_bias, carrier_keys.flatten())
             carrier_position, carrier_bias = carrier_position.to(dtype), carrier_bias.to(bias_dtype)
         if grid.is_padded:
             bias = hide_keys(bias, keys)
         return BlockTables(position, bias.to(bias_dtype), carrier_position, carrier_bias)
 
     def _add_carriers(self, bias: Tensor, carriers: int) -> Tensor:
-        """Put the rows and columns of a window's carriers before those (1, heads, L, L) of pixels.
+        """Put the rows and columns of a window's carriers before those (heads, L, L) of pixels.
 
         Carriers themselves attend to all without a bias.
         """
         if self.carrier_key_bias is None:
             return F.pad(bias, (carriers, 0, carriers, 0))
-        to_carriers = self.carrier_key_bias.view(1, -1, 1, 1).expand(*bias.shape[:3], carriers)
-        return F.pad(torch.cat((to_carriers, bias), dim=3), (0, 0, carriers, 0))
+        to_carriers = self.carrier_key_bias.view(-1, 1, 1).expand(*bias.shape[:2], carriers)
+        return F.pad(torch.cat((to_carriers, bias), dim=2), (0, 0, carriers, 0))
 
 
 class AttentionStage(nn.Module):
@@ -249,8 +265,8 @@ class AttentionStage(nn.Module):
         grid = WindowGrid(*x.shape[2:], self.window, self.carrier_size)
         tokens, carriers = run_windows(x, self.tokenizer, self.blocks, grid, self.with_cp)
         if self.propagate:
-            spread = upsample_carriers(carriers, self.carrier_size, self.window)
-            tokens = tokens + self.blocks[-1].carrier.scale1(spread)
+            carriers = self.blocks[-1].carrier.scale1(carriers)
+            tokens = add(tokens, upsample_carriers(carriers, self.carrier_size, self.window))
         return reverse(tokens, self.window, grid.height, grid.width).permute(0, 3, 1, 2)
 
 
@@ -274,8 +290,12 @@ def run_windows(
 
 
 def hide_keys(bias: Tensor, keys: Tensor) -> Tensor:
-    """Mask a bias (1, heads, N, N) by visible keys (G, N), one row a group: (G, heads, N, N)."""
-    return bias.masked_fill(~keys[:, None, None], -torch.inf)
+    """Mask a bias (heads, N, N) by visible keys, (N,) or one row a group, (G, N).
+
+    Returns:
+        (heads, N, N) or (G, heads, N, N).
+    """
+    return bias.masked_fill(~keys[..., None, None, :], -torch.inf)
 
 
 def matmul_dtype(x: Tensor) -> torch.dtype:

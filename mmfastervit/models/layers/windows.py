@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class WindowGrid:
     @property
     def shape(self) -> tuple[int, int]:
         """Windows along each axis, (nh, nw), counting those partly outside the map."""
-        return -(-self.height // self.window), -(-self.width // self.window)
+        return windows_along(self.height, self.window), windows_along(self.width, self.window)
 
     @property
     def carrier_shape(self) -> tuple[int, int]:
@@ -40,8 +41,23 @@ class WindowGrid:
 
     @property
     def is_padded(self) -> bool:
-        """Whether some window reaches beyond the map."""
-        return self.height % self.window != 0 or self.width % self.window != 0
+        """Whether some window reaches, or in a graph for any size may reach, beyond the map."""
+        return not (is_whole(self.height, self.window) and is_whole(self.width, self.window))
+
+
+def windows_along(length: int, window: int) -> int:
+    """Windows that cover an axis of ``length`` pixels."""
+    return (length + window - 1) // window
+
+
+def is_whole(length: int, window: int) -> bool:
+    """Whether an axis is made of whole windows.
+
+    While a graph is traced for any size, only what holds for every size counts: a branch on the
+    size at hand would bind the graph to it.
+    """
+    whole = length % window == 0
+    return statically_known_true(whole) if torch.compiler.is_compiling() else whole
 
 
 def partition(x: Tensor, window: int) -> Tensor:
@@ -55,11 +71,12 @@ def partition(x: Tensor, window: int) -> Tensor:
         (B, nh*nw, window*window, C) with nh = ceil(H / window), nw = ceil(W / window).
     """
     height, width = x.shape[1:3]
-    bottom, right = -height % window, -width % window
-    if bottom or right:
+    if not (is_whole(height, window) and is_whole(width, window)):
+        bottom = windows_along(height, window) * window - height
+        right = windows_along(width, window) * window - width
         x = F.pad(x, (0, 0, 0, right, 0, bottom))
     x = x.unflatten(2, (-1, window)).unflatten(1, (-1, window))  # (B, nh, w, nw, w, C)
-    return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+    return compact(x.transpose(2, 3)).flatten(3, 4).flatten(1, 2)
 
 
 def reverse(windows: Tensor, window: int, height: int, width: int) -> Tensor:
@@ -76,8 +93,18 @@ def reverse(windows: Tensor, window: int, height: int, width: int) -> Tensor:
     """
     nh, nw = WindowGrid(height, width, window).shape
     x = windows.unflatten(2, (window, window)).unflatten(1, (nh, nw))  # (B, nh, nw, w, w, C)
-    x = x.transpose(2, 3).flatten(3, 4).flatten(1, 2)  # (B, nh*w, nw*w, C)
-    return x[:, :height, :width]
+    x = compact(x.transpose(2, 3)).flatten(3, 4).flatten(1, 2)  # (B, nh*w, nw*w, C)
+    if is_whole(height, window) and is_whole(width, window):
+        return x
+    return compact(x[:, :height, :width])
+
+
+def compact(x: Tensor) -> Tensor:
+    """Copy into contiguous memory, without asking first whether it is needed.
+
+    The question would bind a traced graph to the sizes at hand.
+    """
+    return x.clone(memory_format=torch.contiguous_format)
 
 
 def window_key_mask(grid: WindowGrid, device: torch.device | None = None) -> Tensor:
@@ -124,12 +151,12 @@ def carrier_pooling(length: int, window: int, carrier_size: int, device=None) ->
     Returns:
         float32 (ceil(length/window)*carrier_size, length); each row sums to 1 or is zero.
     """
-    num_windows = -(-length // window)
+    num_windows = windows_along(length, window)
     kernel = 2 * window - (2 * carrier_size - 1) * (window // carrier_size)
     steps = num_windows * carrier_size - 1
     span = num_windows * window - kernel
     index = torch.arange(steps + 1, device=device)
-    starts = (2 * index * span + steps) // max(2 * steps, 1)  # rounded, halves up
+    starts = (2 * index * span + steps) // torch.sym_max(2 * steps, 1)  # rounded, halves up
     pixel = torch.arange(length, device=device)
     covered = (pixel >= starts[:, None]) & (pixel < starts[:, None] + kernel)
     return covered / covered.sum(1, keepdim=True).clamp(min=1)
