@@ -41,5 +41,5 @@ def test_the_backbone_is_deployed_for_the_test_and_restored_after_it(tiny_arch):
 def test_a_model_without_a_backbone_of_ours_is_refused():
     hook = HOOKS.build(dict(type="mmfastervit.DeployHook"))
     runner = SimpleNamespace(model=nn.Sequential(nn.Linear(1, 1)))
-    with pytest.raises(ValueError, match="nothing to deploy.*--deploy"):
+    with pytest.raises(ValueError, match=r"nothing to deploy.*--deploy"):
         hook.before_test_iter(runner, 0)
