@@ -41,7 +41,7 @@ def test_a_difference_leaves_no_file(tmp_path, monkeypatch):
         module.factor = 1.01
 
     monkeypatch.setattr(torch.onnx.ONNXProgram, "save", save_then_change)
-    with pytest.raises(ArithmeticError, match=r"1\.\de-02 .*is not written"):
+    with pytest.raises(ArithmeticError, match=r"9\.9e-03 .*is not written"):
         export_onnx(module, tmp_path / "x.onnx", shape=(1, 3, 4, 4), unseen=())
     assert list(tmp_path.iterdir()) == []
 

@@ -10,6 +10,10 @@ from torch import Tensor, nn
 
 from .inplace import GELU, add
 from .positions import AbsolutePosition, RelativeBias
+from .windows import compact
+
+# since torch 2.7
+is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
 
 
 class Attention(nn.Module):
@@ -65,7 +69,10 @@ def attend(qkv: Tensor, bias: Tensor, scale: float | None = None, dropout: float
     attended = F.scaled_dot_product_attention(
         query, key, value, attn_mask=bias.to(query.dtype), dropout_p=dropout, scale=scale
     )
-    return attended.transpose(1, 2).flatten(2).unflatten(0, (batch, groups))
+    attended = attended.transpose(1, 2)  # (B*G, N, heads, C/heads)
+    if is_exporting():
+        attended = compact(attended)  # what stands for the kernel elsewhere orders memory otherwise
+    return attended.flatten(2).unflatten(0, (batch, groups))
 
 
 class AttentionLayer(nn.Module):

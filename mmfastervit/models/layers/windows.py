@@ -60,6 +60,15 @@ def is_whole(length: int, window: int) -> bool:
     return statically_known_true(whole) if torch.compiler.is_compiling() else whole
 
 
+def has_several(length: int, window: int) -> bool:
+    """Whether nothing has to be known of an axis' number of windows to cut it by views.
+
+    While a graph is traced for any size, a view with one window along an axis is another graph
+    than one with several, so the number must be certain to exceed one.
+    """
+    return not torch.compiler.is_compiling() or statically_known_true(length > window)
+
+
 def partition(x: Tensor, window: int) -> Tensor:
     """Cut a map into windows, padding it with zeros at the bottom and right to whole windows.
 
@@ -71,6 +80,8 @@ def partition(x: Tensor, window: int) -> Tensor:
         (B, nh*nw, window*window, C) with nh = ceil(H / window), nw = ceil(W / window).
     """
     height, width = x.shape[1:3]
+    if not (has_several(height, window) and has_several(width, window)):
+        return gather_windows(x, window)
     if not (is_whole(height, window) and is_whole(width, window)):
         bottom = windows_along(height, window) * window - height
         right = windows_along(width, window) * window - width
@@ -91,12 +102,37 @@ def reverse(windows: Tensor, window: int, height: int, width: int) -> Tensor:
     Returns:
         (B, height, width, C).
     """
+    if not (has_several(height, window) and has_several(width, window)):
+        return gather_pixels(windows, window, height, width)
     nh, nw = WindowGrid(height, width, window).shape
     x = windows.unflatten(2, (window, window)).unflatten(1, (nh, nw))  # (B, nh, nw, w, w, C)
     x = compact(x.transpose(2, 3)).flatten(3, 4).flatten(1, 2)  # (B, nh*w, nw*w, C)
     if is_whole(height, window) and is_whole(width, window):
         return x
     return compact(x[:, :height, :width])
+
+
+def gather_windows(x: Tensor, window: int) -> Tensor:
+    """Do what :func:`partition` does by looking up each token's pixel, alike for all sizes."""
+    height, width = x.shape[1:3]
+    nh, nw = windows_along(height, window), windows_along(width, window)
+    token = torch.arange(nh * nw * window**2, device=x.device)
+    place, inside = token // window**2, token % window**2
+    rows = place // nw * window + inside // window
+    columns = place % nw * window + inside % window
+    source = rows.clamp(max=height - 1) * width + columns.clamp(max=width - 1)
+    padding = (rows >= height) | (columns >= width)
+    tokens = x.flatten(1, 2).index_select(1, source).masked_fill(padding[:, None], 0)
+    return tokens.unflatten(1, (nh * nw, window**2))
+
+
+def gather_pixels(windows: Tensor, window: int, height: int, width: int) -> Tensor:
+    """Do what :func:`reverse` does by looking up each pixel's token, alike for all sizes."""
+    pixel = torch.arange(height * width, device=windows.device)
+    rows, columns = pixel // width, pixel % width
+    place = rows // window * windows_along(width, window) + columns // window
+    token = place * window**2 + rows % window * window + columns % window
+    return windows.flatten(1, 2).index_select(1, token).unflatten(1, (height, width))
 
 
 def compact(x: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ from mmfastervit.models.layers.windows import (
     WindowGrid,
     carrier_key_mask,
     carrier_pooling,
+    gather_pixels,
+    gather_windows,
     partition,
     reverse,
     upsample_carriers,
@@ -22,6 +24,15 @@ def test_reverse_undoes_partition(size):
     nh, nw = WindowGrid(*size, 7).shape
     assert windows.shape == (2, nh * nw, 49, 3)
     assert torch.equal(reverse(windows, 7, *size), x)
+
+
+@pytest.mark.parametrize("size", [(14, 14), (1, 1), (7, 21), (50, 76), (13, 8)], ids=str)
+def test_looking_tokens_up_equals_cutting_views(size):
+    """What traced graphs do for any size is what is done at a size that is known."""
+    x = torch.randn(2, *size, 3)
+    windows = partition(x, 7)
+    assert torch.equal(gather_windows(x, 7), windows)
+    assert torch.equal(gather_pixels(windows, 7, *size), x)
 
 
 def test_partition_keeps_neighbours_together():
