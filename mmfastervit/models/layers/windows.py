@@ -116,10 +116,9 @@ def gather_windows(x: Tensor, window: int) -> Tensor:
     """Do what :func:`partition` does by looking up each token's pixel, alike for all sizes."""
     height, width = x.shape[1:3]
     nh, nw = windows_along(height, window), windows_along(width, window)
-    token = torch.arange(nh * nw * window**2, device=x.device)
-    place, inside = token // window**2, token % window**2
-    rows = place // nw * window + inside // window
-    columns = place % nw * window + inside % window
+    place, inside = cell_places(torch.arange(nh * nw * window**2, device=x.device), window**2)
+    (rows, columns), (row, column) = cell_places(place, nw), cell_places(inside, window)
+    rows, columns = rows * window + row, columns * window + column
     source = rows.clamp(max=height - 1) * width + columns.clamp(max=width - 1)
     padding = (rows >= height) | (columns >= width)
     tokens = x.flatten(1, 2).index_select(1, source).masked_fill(padding[:, None], 0)
@@ -128,11 +127,20 @@ def gather_windows(x: Tensor, window: int) -> Tensor:
 
 def gather_pixels(windows: Tensor, window: int, height: int, width: int) -> Tensor:
     """Do what :func:`reverse` does by looking up each pixel's token, alike for all sizes."""
-    pixel = torch.arange(height * width, device=windows.device)
-    rows, columns = pixel // width, pixel % width
-    place = rows // window * windows_along(width, window) + columns // window
-    token = place * window**2 + rows % window * window + columns % window
+    rows, columns = cell_places(torch.arange(height * width, device=windows.device), width)
+    (rows, row), (columns, column) = cell_places(rows, window), cell_places(columns, window)
+    place = rows * windows_along(width, window) + columns
+    token = place * window**2 + row * window + column
     return windows.flatten(1, 2).index_select(1, token).unflatten(1, (height, width))
+
+
+def cell_places(index: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Row and column of cells of a grid that are numbered in raster order.
+
+    The remainder is spelt out: ONNX has none by a number that depends on the image.
+    """
+    rows = index // width
+    return rows, index - rows * width
 
 
 def compact(x: Tensor) -> Tensor:
