@@ -213,11 +213,11 @@ def carrier_key_mask(grid: WindowGrid, device: torch.device | None = None) -> Te
         Boolean (nh*nw, carrier_size**2).
     """
     rows, columns = (
-        carrier_pooling(length, grid.window, grid.carrier_size, device).any(1)
+        carrier_pooling(length, grid.window, grid.carrier_size, device).sum(1)
         for length in (grid.height, grid.width)
     )
-    seen = (rows[:, None] & columns)[None, :, :, None]
-    return partition(seen, grid.carrier_size)[0, ..., 0]
+    seen = torch.outer(rows, columns)[None, :, :, None]  # float: ONNX Runtime masks no booleans
+    return partition(seen, grid.carrier_size)[0, ..., 0] > 0
 
 
 def upsample_carriers(carriers: Tensor, carrier_size: int, window: int) -> Tensor:
