@@ -16,12 +16,12 @@ from .inplace import add
 from .positions import TableCache
 from .windows import (
     WindowGrid,
+    Windows,
     carrier_key_mask,
     carrier_pooling,
     partition,
-    reverse,
-    upsample_carriers,
     window_key_mask,
+    windows_of,
 )
 
 CARRIER_POSITIONS = ("interpolate", "extrapolate")
@@ -32,7 +32,7 @@ class BlockTables(NamedTuple):
 
     window_position: Tensor | None  # (L, C)
     window_bias: Tensor  # (heads, c*c + L, c*c + L), or (nh*nw, ...) of these where padded
-    carrier_position: Tensor | None  # (nh*nw, c*c, C)
+    carrier_position: Tensor | None  # (nh*nw*c*c, C)
     carrier_bias: Tensor | None  # (heads, nh*nw*c*c, nh*nw*c*c)
 
 
@@ -48,14 +48,14 @@ class CarrierTokenizer(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
 
     def forward(self, x: Tensor, grid: WindowGrid) -> Tensor:
-        """Map (B, C, H, W) to carriers (B, nh*nw, c*c, C) in window order."""
+        """Map (B, C, H, W) to carriers (B, nh*nw*c*c, C) in window order."""
         x = self.conv(x)
         rows, columns = (
             carrier_pooling(length, grid.window, grid.carrier_size, x.device).to(x.dtype)
             for length in (grid.height, grid.width)
         )
         carriers = rows @ (x @ columns.t())  # (B, C, nh*c, nw*c)
-        return partition(carriers.permute(0, 2, 3, 1), grid.carrier_size)
+        return partition(carriers.permute(0, 2, 3, 1), grid.carrier_size).flatten(1, 2)
 
 
 class HATBlock(nn.Module):
@@ -93,32 +93,16 @@ class HATBlock(nn.Module):
             self.carrier_key_bias = nn.Parameter(heads)
         self._cache = TableCache()
 
-    def forward(
-        self, tokens: Tensor, carriers: Tensor | None, grid: WindowGrid
-    ) -> tuple[Tensor, Tensor | None]:
-        """Run the block.
-
-        Args:
-            tokens: (B, nh*nw, window**2, C).
-            carriers: (B, nh*nw, c*c, C), or None for a block without them.
-            grid: Where the windows lie.
-
-        Returns:
-            Tokens and carriers, of the shapes given.
-        """
-        tables = self.tables(grid, tokens)
+    def forward(self, x: Tensor, windows: Windows) -> Tensor:
+        """Map tokens (B, nh*nw*c*c + H*W, C) to the same shape; see :class:`Windows`."""
+        tables = self.tables(windows.grid, x)
+        carriers, pixels = split_tokens(x, windows.grid)
         if tables.window_position is not None:
-            tokens = tokens + tables.window_position
+            pixels = pixels + tables.window_position.index_select(0, windows.inside)
         if self.carrier is None:
-            return self.window(tokens, tables.window_bias), None
-        carriers = self._attend_carriers(carriers + tables.carrier_position, tables.carrier_bias)
-        joined = self.window(torch.cat((carriers, tokens), dim=2), tables.window_bias)
-        carriers, tokens = joined.split((carriers.shape[2], tokens.shape[2]), dim=2)
-        return tokens, carriers
-
-    def _attend_carriers(self, carriers: Tensor, bias: Tensor) -> Tensor:
-        everyone = carriers.flatten(1, 2).unsqueeze(1)  # (B, 1, nh*nw*c*c, C)
-        return self.carrier(everyone, bias).view_as(carriers)
+            return self.window(pixels, tables.window_bias, windows)
+        carriers = self.carrier(carriers + tables.carrier_position, tables.carrier_bias)
+        return self.window(torch.cat((carriers, pixels), dim=1), tables.window_bias, windows)
 
     def tables(self, grid: WindowGrid, tokens: Tensor) -> BlockTables:
         """Position tables for a grid, in the precisions ``tokens`` are kept and multiplied in.
@@ -178,7 +162,7 @@ class HATBlock(nn.Module):
             carrier_keys = carrier_key_mask(grid, device)  # (nh*nw, c*c)
             keys = torch.cat((carrier_keys, keys), dim=1)
             layout = *grid.carrier_shape, grid.carrier_size, self.carrier_reference
-            carrier_position = self.carrier.position(*layout).unflatten(0, carrier_keys.shape)
+            carrier_position = self.carrier.position(*layout)
             carrier_bias = self.carrier.relative_bias(*layout)
             if grid.is_padded:
                 carrier_bias = hide_keys(carrier_bias, carrier_keys.flatten())
@@ -201,8 +185,8 @@ class HATBlock(nn.Module):
 class AttentionStage(nn.Module):
     """Blocks of hierarchical or window attention on a map of any size.
 
-    The map is cut into windows once, bottom and right padded to whole windows; what stands in the
-    padding is masked, so it reaches no pixel of the output.
+    Windows at the bottom and at the right may reach beyond the map. Only attention sees that
+    padding, which is masked; all other layers run on the tokens of the map alone.
 
     Args:
         channels: Channels of the map.
@@ -262,31 +246,38 @@ class AttentionStage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
-        grid = WindowGrid(*x.shape[2:], self.window, self.carrier_size)
-        tokens, carriers = run_windows(x, self.tokenizer, self.blocks, grid, self.with_cp)
+        windows = windows_of(WindowGrid(*x.shape[2:], self.window, self.carrier_size), x.device)
+        tokens = run_blocks(x, self.tokenizer, self.blocks, windows, self.with_cp)
+        carriers, pixels = split_tokens(tokens, windows.grid)
         if self.propagate:
-            carriers = self.blocks[-1].carrier.scale1(carriers)
-            tokens = add(tokens, upsample_carriers(carriers, self.carrier_size, self.window))
-        return reverse(tokens, self.window, grid.height, grid.width).permute(0, 3, 1, 2)
+            spread = self.blocks[-1].carrier.scale1(carriers).index_select(1, windows.nearest)
+            pixels = add(pixels, spread)
+        return pixels.transpose(1, 2).unflatten(2, x.shape[2:])
 
 
-def run_windows(
+def run_blocks(
     x: Tensor,
     tokenizer: CarrierTokenizer | None,
     blocks: Iterable[HATBlock],
-    grid: WindowGrid,
+    windows: Windows,
     with_cp: bool,
-) -> tuple[Tensor, Tensor | None]:
-    """Cut a map (B, C, H, W) into windows, make their carriers, and run blocks on both.
+) -> Tensor:
+    """Make the carriers of a map (B, C, H, W), if there is a tokenizer, and run blocks on all.
 
     Returns:
-        Tokens (B, nh*nw, window**2, C), and carriers (B, nh*nw, c*c, C) if there is a tokenizer.
+        Tokens (B, nh*nw*c*c + H*W, C), see :class:`Windows`.
     """
-    carriers = None if tokenizer is None else tokenizer(x, grid)
-    tokens = partition(x.permute(0, 2, 3, 1), grid.window)
+    tokens = x.flatten(2).transpose(1, 2)
+    if tokenizer is not None:
+        tokens = torch.cat((tokenizer(x, windows.grid), tokens), dim=1)
     for block in blocks:
-        tokens, carriers = run_block(block, tokens, carriers, grid, with_cp=with_cp)
-    return tokens, carriers
+        tokens = run_block(block, tokens, windows, with_cp=with_cp)
+    return tokens
+
+
+def split_tokens(x: Tensor, grid: WindowGrid) -> tuple[Tensor, Tensor]:
+    """Part tokens into carriers (B, nh*nw*c*c, C) and pixels (B, H*W, C)."""
+    return x[:, : grid.num_carriers], x[:, grid.num_carriers :]
 
 
 def hide_keys(bias: Tensor, keys: Tensor) -> Tensor:

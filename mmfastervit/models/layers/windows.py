@@ -1,14 +1,16 @@
 """Layout of windows and carrier tokens: pure functions, nothing learned.
 
-Maps are (B, H, W, C). Windows are numbered in raster order, and so are the pixels inside each.
-Carrier tokens are kept in **window order** everywhere (the carriers of one window stand together),
-so that joining them to their window is a plain concatenation and no block has to route them.
+Maps are (B, H, W, C). Windows are numbered in raster order, and so are the places inside each; at
+the bottom and at the right they may reach beyond the map. Carrier tokens are kept in **window
+order** everywhere (the carriers of one window stand together); pixels stay where they are in the
+map, and each window looks its own up when it attends.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
@@ -40,9 +42,76 @@ class WindowGrid:
         return self.shape[0] * self.carrier_size, self.shape[1] * self.carrier_size
 
     @property
+    def num_windows(self) -> int:
+        """Windows of the whole map, nh*nw."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def num_carriers(self) -> int:
+        """Carriers of all windows together, nh*nw*c*c."""
+        return self.num_windows * self.carrier_size**2
+
+    @property
     def is_padded(self) -> bool:
         """Whether some window reaches, or in a graph for any size may reach, beyond the map."""
         return not (is_whole(self.height, self.window) and is_whole(self.width, self.window))
+
+
+class Windows(NamedTuple):
+    """Where the tokens of a map stand in its windows.
+
+    Tokens are listed without padding: the carriers in window order, then the pixels row by row.
+    A window has its carriers first, then its pixels row by row (N = c*c + window**2 places).
+    """
+
+    grid: WindowGrid
+    tokens: Tensor  # (nh*nw*N,), the token in each place; where there is none, any one
+    places: Tensor  # (nh*nw*c*c + H*W,), the place of each token
+    inside: Tensor  # (H*W,), the place of each pixel among those of its window
+    nearest: Tensor | None  # (H*W,), the nearest carrier of each pixel's window
+
+    def gather(self, x: Tensor) -> Tensor:
+        """Put tokens (B, nh*nw*c*c + H*W, F) in their windows: (B, nh*nw, N, F)."""
+        return x.index_select(1, self.tokens).unflatten(1, (self.grid.num_windows, -1))
+
+    def scatter(self, x: Tensor) -> Tensor:
+        """Take tokens (B, nh*nw*c*c + H*W, F) from their windows (B, nh*nw, N, F)."""
+        return x.flatten(1, 2).index_select(1, self.places)
+
+
+def windows_of(grid: WindowGrid, device: torch.device | None = None) -> Windows:
+    """Find where the tokens of a map stand; kept for the next map of the same size."""
+    if torch.compiler.is_compiling():
+        return locate_tokens(grid, device)
+    return kept_windows(grid, device)
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(False)  # what is kept must serve training too
+def kept_windows(grid: WindowGrid, device: torch.device | None) -> Windows:
+    return locate_tokens(grid, device)
+
+
+def locate_tokens(grid: WindowGrid, device: torch.device | None) -> Windows:
+    """Compute what :class:`Windows` holds, by arithmetic alike for all sizes."""
+    window, c = grid.window, grid.carrier_size
+    height, width, across, per_window = grid.height, grid.width, grid.shape[1], c**2
+    carriers = torch.arange(grid.num_carriers, device=device)
+    pixels = torch.arange(height * width, device=device)
+
+    in_windows = partition((pixels + len(carriers)).view(1, height, width, 1), window)[0, ..., 0]
+    tokens = torch.cat((carriers.view(grid.num_windows, per_window), in_windows), dim=1)
+
+    rows, columns = divide(pixels, width)
+    (window_row, row), (window_column, column) = divide(rows, window), divide(columns, window)
+    which, inside = window_row * across + window_column, row * window + column
+    places = which * (per_window + window**2) + per_window + inside
+    if not c:
+        return Windows(grid, tokens.flatten(), places, inside, None)
+    own, member = divide(carriers, per_window)
+    carrier_places = own * (per_window + window**2) + member
+    nearest = which * per_window + row * c // window * c + column * c // window
+    return Windows(grid, tokens.flatten(), torch.cat((carrier_places, places)), inside, nearest)
 
 
 def windows_along(length: int, window: int) -> int:
@@ -60,95 +129,35 @@ def is_whole(length: int, window: int) -> bool:
     return statically_known_true(whole) if torch.compiler.is_compiling() else whole
 
 
-def has_several(length: int, window: int) -> bool:
-    """Whether nothing has to be known of an axis' number of windows to cut it by views.
-
-    While a graph is traced for any size, a view with one window along an axis is another graph
-    than one with several, so the number must be certain to exceed one.
-    """
-    return not torch.compiler.is_compiling() or statically_known_true(length > window)
-
-
 def partition(x: Tensor, window: int) -> Tensor:
-    """Cut a map into windows, padding it with zeros at the bottom and right to whole windows.
+    """Cut a map into windows by looking up the pixel of each place, alike for all sizes.
 
     Args:
-        x: (B, H, W, C).
-        window: Side of a window, in pixels.
+        x: (B, H, W, C), numbers of any kind but booleans, which ONNX Runtime can't mask.
+        window: Side of a window.
 
     Returns:
-        (B, nh*nw, window*window, C) with nh = ceil(H / window), nw = ceil(W / window).
+        (B, nh*nw, window*window, C) with nh = ceil(H / window), nw = ceil(W / window); zero in the
+        padding.
     """
-    height, width = x.shape[1:3]
-    if not (has_several(height, window) and has_several(width, window)):
-        return gather_windows(x, window)
-    if not (is_whole(height, window) and is_whole(width, window)):
-        bottom = windows_along(height, window) * window - height
-        right = windows_along(width, window) * window - width
-        x = F.pad(x, (0, 0, 0, right, 0, bottom))
-    x = x.unflatten(2, (-1, window)).unflatten(1, (-1, window))  # (B, nh, w, nw, w, C)
-    return compact(x.transpose(2, 3)).flatten(3, 4).flatten(1, 2)
-
-
-def reverse(windows: Tensor, window: int, height: int, width: int) -> Tensor:
-    """Put windows back into a map and crop the padding: the inverse of :func:`partition`.
-
-    Args:
-        windows: (B, nh*nw, window*window, C).
-        window: Side of a window, in pixels.
-        height: Rows of the map that was partitioned.
-        width: Columns of the map that was partitioned.
-
-    Returns:
-        (B, height, width, C).
-    """
-    if not (has_several(height, window) and has_several(width, window)):
-        return gather_pixels(windows, window, height, width)
-    nh, nw = WindowGrid(height, width, window).shape
-    x = windows.unflatten(2, (window, window)).unflatten(1, (nh, nw))  # (B, nh, nw, w, w, C)
-    x = compact(x.transpose(2, 3)).flatten(3, 4).flatten(1, 2)  # (B, nh*w, nw*w, C)
-    if is_whole(height, window) and is_whole(width, window):
-        return x
-    return compact(x[:, :height, :width])
-
-
-def gather_windows(x: Tensor, window: int) -> Tensor:
-    """Do what :func:`partition` does by looking up each token's pixel, alike for all sizes."""
     height, width = x.shape[1:3]
     nh, nw = windows_along(height, window), windows_along(width, window)
-    place, inside = cell_places(torch.arange(nh * nw * window**2, device=x.device), window**2)
-    (rows, columns), (row, column) = cell_places(place, nw), cell_places(inside, window)
-    rows, columns = rows * window + row, columns * window + column
-    source = rows.clamp(max=height - 1) * width + columns.clamp(max=width - 1)
+    which, inside = divide(torch.arange(nh * nw * window**2, device=x.device), window**2)
+    (window_row, window_column), (row, column) = divide(which, nw), divide(inside, window)
+    rows, columns = window_row * window + row, window_column * window + column
+    pixels = rows.clamp(max=height - 1) * width + columns.clamp(max=width - 1)
     padding = (rows >= height) | (columns >= width)
-    tokens = x.flatten(1, 2).index_select(1, source).masked_fill(padding[:, None], 0)
-    return tokens.unflatten(1, (nh * nw, window**2))
+    places = x.flatten(1, 2).index_select(1, pixels).masked_fill(padding[:, None], 0)
+    return places.unflatten(1, (nh * nw, window**2))
 
 
-def gather_pixels(windows: Tensor, window: int, height: int, width: int) -> Tensor:
-    """Do what :func:`reverse` does by looking up each pixel's token, alike for all sizes."""
-    rows, columns = cell_places(torch.arange(height * width, device=windows.device), width)
-    (rows, row), (columns, column) = cell_places(rows, window), cell_places(columns, window)
-    place = rows * windows_along(width, window) + columns
-    token = place * window**2 + row * window + column
-    return windows.flatten(1, 2).index_select(1, token).unflatten(1, (height, width))
-
-
-def cell_places(index: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """Row and column of cells of a grid that are numbered in raster order.
+def divide(index: Tensor, by: int) -> tuple[Tensor, Tensor]:
+    """Quotient and remainder of integers, such as row and column of cells in raster order.
 
     The remainder is spelt out: ONNX has none by a number that depends on the image.
     """
-    rows = index // width
-    return rows, index - rows * width
-
-
-def compact(x: Tensor) -> Tensor:
-    """Copy into contiguous memory, without asking first whether it is needed.
-
-    The question would bind a traced graph to the sizes at hand.
-    """
-    return x.clone(memory_format=torch.contiguous_format)
+    quotient = index // by
+    return quotient, index - quotient * by
 
 
 def window_key_mask(grid: WindowGrid, device: torch.device | None = None) -> Tensor:
@@ -218,16 +227,3 @@ def carrier_key_mask(grid: WindowGrid, device: torch.device | None = None) -> Te
     )
     seen = torch.outer(rows, columns)[None, :, :, None]  # float: ONNX Runtime masks no booleans
     return partition(seen, grid.carrier_size)[0, ..., 0] > 0
-
-
-def upsample_carriers(carriers: Tensor, carrier_size: int, window: int) -> Tensor:
-    """Spread each window's carriers over its pixels, each pixel taking the nearest.
-
-    Args:
-        carriers: (B, nh*nw, carrier_size**2, C).
-
-    Returns:
-        (B, nh*nw, window**2, C).
-    """
-    nearest = torch.arange(window, device=carriers.device) * carrier_size // window
-    return carriers[:, :, (nearest[:, None] * carrier_size + nearest).flatten()]
