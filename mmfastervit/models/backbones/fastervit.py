@@ -12,7 +12,7 @@ from ...checkpoint import translate_on_load, with_own_loader
 from ...registry import register_model
 from ..deployment import deploy, refuse_loading
 from ..layers import AttentionStage
-from ..layers.conv import ConvStage, Downsample, Stem, build_norm, check_norm_cfg
+from ..layers.conv import ConvStage, Downsample, Stem, build_norm, check_norm_cfg, lay_out
 from ..layers.initialization import initialize
 from .archs import ATTENTION_STAGES, CONV_STAGES, NUM_STAGES, Arch, resolve_arch
 
@@ -127,8 +127,7 @@ class FasterViT(BaseModule):
             ValueError: The tensor is empty or not of that shape.
         """
         self._check_input(x)
-        # what norms over channels and windows read, so that no layer has to reorder its input
-        x = self.stem(x.contiguous(memory_format=torch.channels_last))
+        x = self.stem(lay_out(x))
         outputs = []
         for i, stage in enumerate(self.stages):
             x = stage(x)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from timm.layers import DropPath, LayerNorm2d
 from torch import Tensor, nn
 
@@ -38,6 +39,17 @@ def build_norm(norm_cfg: dict, channels: int, eps: float = 1e-5) -> nn.Module:
     options = {key: value for key, value in norm_cfg.items() if key in NORM_OPTIONS}
     norm = NORM_TYPES[norm_cfg["type"]](channels, **{"eps": eps, **options})
     return norm.requires_grad_(norm_cfg.get("requires_grad", True))
+
+
+def lay_out(x: Tensor) -> Tensor:
+    """Bring a map into the memory format in which convolutions run fastest on it.
+
+    That is channels last, which norms over channels and attention read as well. On a CPU, though,
+    the backward pass of oneDNN takes up to twice as long on it as on plain maps.
+    """
+    is_training_on_cpu = x.device.type == "cpu" and torch.is_grad_enabled()
+    plain, last = torch.contiguous_format, torch.channels_last
+    return x.contiguous(memory_format=plain if is_training_on_cpu else last)
 
 
 class Stem(nn.Sequential):
@@ -125,4 +137,4 @@ class Downsample(nn.Module):
         self.conv = nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(self.norm(x))
+        return self.conv(lay_out(self.norm(x)))

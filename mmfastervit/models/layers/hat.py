@@ -270,6 +270,8 @@ def run_blocks(
     tokens = x.flatten(2).transpose(1, 2)
     if tokenizer is not None:
         tokens = torch.cat((tokenizer(x, windows.grid), tokens), dim=1)
+    if not torch.compiler.is_compiling():  # the question would bind a graph to the size at hand
+        tokens = tokens.contiguous()
     for block in blocks:
         tokens = run_block(block, tokens, windows, with_cp=with_cp)
     return tokens
