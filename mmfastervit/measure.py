@@ -123,9 +123,11 @@ def spread(seconds: list[float]) -> float:
     return (upper - lower) / median
 
 
-def matrix_product(dtype: torch.dtype, device: str) -> tuple[Callable[[], Tensor], float]:
+def matrix_product(
+    dtype: torch.dtype, device: str, side: int | None = None
+) -> tuple[Callable[[], Tensor], float]:
     """A product of two square matrices, the machine's measure, and its operations in 10**9."""
-    side = MATRIX_SIDE * (4 if device == "cuda" else 1)
+    side = side or MATRIX_SIDE * (4 if device == "cuda" else 1)
     a, b = (torch.randn(side, side, dtype=dtype, device=device) for _ in range(2))
     return partial(torch.mm, a, b), 2 * side**3 / 1e9
 

@@ -100,6 +100,18 @@ def test_every_target_of_the_table_is_checked(monkeypatch):
     assert str(found[-1]).startswith("reached ")
 
 
+def test_a_target_that_the_machine_cannot_tell_says_why(monkeypatch):
+    monkeypatch.setattr(targets, "emulation", lambda precision: "no such arithmetic")
+    found = list(targets.inference(build, "a", "upstream", 1, "bf16", (32, 32)))
+    assert [target.is_reached for target in found] == [False, False]
+    assert str(found[1]) == (
+        "not measured eval bf16 32x32 batch 1, share of the matrix rate (must be >= 0.85): "
+        "no such arithmetic"
+    )
+    monkeypatch.undo()
+    assert targets.emulation("fp32") == ""
+
+
 def test_a_missed_target_says_so():
     assert str(Target("speed", 1.0, 1.12, True)).startswith("NOT reached  speed: 1.000 (must be >=")
     assert Target("memory", 0.5, 0.6, False).is_reached
