@@ -99,9 +99,8 @@ def locate_tokens(grid: WindowGrid, device: torch.device | None) -> Windows:
     carriers = torch.arange(grid.num_carriers, device=device)
     pixels = torch.arange(height * width, device=device)
 
-    in_windows = partition((pixels + grid.num_carriers).view(1, height, width, 1), window)[
-        0, ..., 0
-    ]
+    numbered = (pixels + grid.num_carriers).view(1, height, width, 1)
+    in_windows = partition(numbered, window)[0, ..., 0]
     tokens = torch.cat((carriers.view(grid.num_windows, per_window), in_windows), dim=1)
 
     rows, columns = divide(pixels, width)
