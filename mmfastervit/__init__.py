@@ -1,12 +1,13 @@
 """FasterViT for OpenMMLab: backbone, recipes and tools."""
 
-from .models import FasterViT, HATPlugin, insert_hat, register_host, remove_hat
+from .models import FasterViT, HATPlugin, deploy, insert_hat, register_host, remove_hat
 from .version import __version__
 
 __all__ = [
     "FasterViT",
     "HATPlugin",
     "__version__",
+    "deploy",
     "insert_hat",
     "register_host",
     "remove_hat",

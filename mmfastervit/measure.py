@@ -1,13 +1,29 @@
-"""What a model costs: parameters, operations counted with attention, and time side by side."""
+"""What a model costs: parameters, operations counted with attention, time side by side, memory."""
 
+import gc
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
+
+MATRIX_SIDE = 2048
+IMPORT_TIMER = """
+import time
+import mmengine.hooks, mmengine.model, mmengine.registry, mmengine.runner, safetensors.torch
+import timm.layers, timm.models.vision_transformer, torch, torch.utils.checkpoint
+start = time.process_time()
+import mmfastervit
+print(time.process_time() - start)
+"""
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -17,25 +33,55 @@ def count_parameters(model: nn.Module) -> int:
 
 @torch.no_grad()
 def count_gflops(model: nn.Module, x: Tensor) -> float:
-    """Count the operations of one forward pass, in 10**9; a multiplication with addition is two.
+    """Count the operations of one forward pass, see :func:`count_operations`."""
+    return count_operations(partial(model, x))
+
+
+def count_operations(function: Callable[[], object]) -> float:
+    """Count the operations of a call, in 10**9; a multiplication with addition is two.
 
     Convolutions, linear layers and the two matrix products of attention are counted, the latter by
     letting attention run on the path made of them. Norms, activations and additions are not.
     """
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        model(x)
+        function()
     return counter.get_total_flops() / 1e9
 
 
+def attention_kernels(function: Callable[[], object]) -> tuple[str, ...]:
+    """Names of the fused attention operations that a call runs, 'math' if it runs none."""
+    with _AttentionWatch() as watch:
+        function()
+    return tuple(sorted(watch.seen)) or ("math",)
+
+
+class _AttentionWatch(TorchDispatchMode):
+    """Collects the names of the fused attention operations that run under it."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        name = operation.overloadpacket.__name__
+        if "scaled_dot_product" in name and "backward" not in name:
+            self.seen.add(name.lstrip("_"))
+        return operation(*args, **(kwargs or {}))
+
+
 def time_interleaved(
-    functions: Mapping[str, Callable[[], object]], rounds: int = 7, warm_up: int = 1
+    functions: Mapping[str, Callable[[], object]],
+    rounds: int = 7,
+    warm_up: int = 1,
+    device: str = "cpu",
 ) -> dict[str, list[float]]:
     """Time functions in turns, so that what else the machine does falls on all of them alike.
 
     Args:
-        functions: What to time, by name. Work on an accelerator must be waited for inside.
+        functions: What to time, by name.
         rounds: How often each is timed.
         warm_up: How often each is called before.
+        device: Where they work; on 'cuda' its own events are read.
 
     Returns:
         Seconds of every call, by name; :func:`ratio` compares two of them.
@@ -43,13 +89,85 @@ def time_interleaved(
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for turn in range(warm_up + rounds):
         for name, function in functions.items():
-            start = time.perf_counter()
-            function()
+            duration = time_once(function, device)
             if turn >= warm_up:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(duration)
     return seconds
+
+
+def time_once(function: Callable[[], object], device: str = "cpu") -> float:
+    """Seconds that one call takes."""
+    if device != "cuda":
+        start = time.perf_counter()
+        function()
+        return time.perf_counter() - start
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    torch.cuda.synchronize()
+    start.record()
+    function()
+    end.record()
+    torch.cuda.synchronize()
+    return start.elapsed_time(end) / 1e3
 
 
 def ratio(seconds: list[float], baseline: list[float]) -> float:
     """Median over the rounds of how many times ``baseline`` a call took in the same round."""
     return statistics.median(a / b for a, b in zip(seconds, baseline, strict=True))
+
+
+def spread(seconds: list[float]) -> float:
+    """Distance between the quartiles over the median."""
+    if len(seconds) < 2:
+        return 0.0
+    lower, median, upper = statistics.quantiles(seconds, n=4, method="inclusive")
+    return (upper - lower) / median
+
+
+def matrix_product(
+    dtype: torch.dtype, device: str, side: int | None = None
+) -> tuple[Callable[[], Tensor], float]:
+    """A product of two square matrices, the machine's measure, and its operations in 10**9."""
+    side = side or MATRIX_SIDE * (4 if device == "cuda" else 1)
+    a, b = (torch.randn(side, side, dtype=dtype, device=device) for _ in range(2))
+    return partial(torch.mm, a, b), 2 * side**3 / 1e9
+
+
+def peak_memory(prepare: Callable[[], Callable[[], object]], device: str = "cpu") -> float:
+    """Largest memory, in MiB, that building something and calling it twice takes.
+
+    On a CPU it is that of the whole process beyond what it held before: call this in a fresh one.
+
+    Args:
+        prepare: Builds what is measured and returns the call.
+        device: 'cpu' or 'cuda'.
+    """
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+    else:
+        before = memory_status("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    function = prepare()
+    for _ in range(2):
+        function()
+    peak = torch.cuda.max_memory_allocated() if device == "cuda" else memory_status("VmHWM")
+    return (peak - before) / 2**20
+
+
+def memory_status(key: str) -> int:
+    """Bytes that Linux says about this process: VmRSS for resident memory, VmHWM for its peak."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith(f"{key}:"))
+    return int(line.split()[1]) * 1024
+
+
+def import_seconds() -> float:
+    """Processor seconds of ``import mmfastervit`` once what it depends on has been imported."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", IMPORT_TIMER],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout.split()[-1])

@@ -8,11 +8,15 @@ so that ``custom_imports = dict(imports=['mmfastervit'])`` makes the bare name w
 from collections.abc import Callable
 from functools import partial
 
+from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import Registry
 
 MODELS = Registry(
     "model", parent=ROOT_MODELS, scope="mmfastervit", locations=["mmfastervit.models"]
+)
+HOOKS = Registry(
+    "hook", parent=ROOT_HOOKS, scope="mmfastervit", locations=["mmfastervit.engine.deploying"]
 )
 
 

@@ -13,6 +13,7 @@ from mmfastervit.engine import (
     build_runner,
     check_inputs,
     dump_predictions,
+    enable_deploy,
     enable_tta,
     enable_visualization,
     exit_on_user_error,
@@ -41,6 +42,11 @@ def build_parser() -> ArgumentParser:
         action="store_true",
         help="test-time augmentation: the config's own, or else the image and its mirror image",
     )
+    parser.add_argument(
+        "--deploy",
+        action="store_true",
+        help="test with normalisation and scales of the backbone folded into its other weights",
+    )
     return parser
 
 
@@ -53,6 +59,8 @@ def prepare(arguments: Namespace) -> Config:
     cfg.resume = False
     if arguments.show_dir:
         enable_visualization(cfg, arguments.show_dir)
+    if arguments.deploy:
+        enable_deploy(cfg)
     if arguments.tta:
         enable_tta(cfg)
     if arguments.out:

@@ -251,6 +251,13 @@ def _as_list(value: Any) -> list:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
+def enable_deploy(cfg: Config) -> None:
+    """Test with the backbone deployed: its norms and scales folded, its tables frozen."""
+    hooks = cfg.get("custom_hooks") or []
+    if not any(type_name(hook["type"]) == "DeployHook" for hook in hooks):
+        cfg.custom_hooks = [*hooks, ConfigDict(type="mmfastervit.DeployHook")]
+
+
 def enable_tta(cfg: Config) -> None:
     """Test on several views of each image and merge the predictions.
 

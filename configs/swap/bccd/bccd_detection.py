@@ -51,10 +51,10 @@ bccd_val_dataloader = dict(
     ),
 )
 bccd_evaluator = dict(type="CocoMetric", ann_file=bccd_root + "val.json", metric="bbox")
-bccd_epochs = 10  # of 36 iterations
+bccd_epochs = 6  # of 36 iterations
 bccd_schedule = [
     dict(type="LinearLR", start_factor=0.05, by_epoch=False, begin=0, end=20),
-    dict(type="CosineAnnealingLR", by_epoch=False, begin=120, end=360, T_max=240),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=72, end=216, T_max=144),
 ]
 # From scratch: these photos and minutes, no published weights.
 bccd_backbone = dict(drop_path_rate=0.0, init_cfg=None)

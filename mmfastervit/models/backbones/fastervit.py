@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from ...checkpoint import translate_on_load, with_own_loader
 from ...registry import register_model
+from ..deployment import deploy, refuse_loading
 from ..layers import AttentionStage
-from ..layers.conv import ConvStage, Downsample, Stem, build_norm, check_norm_cfg
+from ..layers.conv import ConvStage, Downsample, Stem, build_norm, check_norm_cfg, lay_out
 from ..layers.initialization import initialize
 from .archs import ATTENTION_STAGES, CONV_STAGES, NUM_STAGES, Arch, resolve_arch
 
@@ -97,6 +98,7 @@ class FasterViT(BaseModule):
             {str(i): output_norm(out_norm, channels[i], norm_cfg) for i in self.out_indices}
         )
         self.apply(initialize)
+        self.register_load_state_dict_pre_hook(refuse_if_deployed)
         self.register_load_state_dict_pre_hook(translate_on_load)
         self._freeze()
 
@@ -125,7 +127,7 @@ class FasterViT(BaseModule):
             ValueError: The tensor is empty or not of that shape.
         """
         self._check_input(x)
-        x = self.stem(x)
+        x = self.stem(lay_out(x))
         outputs = []
         for i, stage in enumerate(self.stages):
             x = stage(x)
@@ -137,7 +139,16 @@ class FasterViT(BaseModule):
         return tuple(outputs)
 
     def train(self, mode: bool = True) -> "FasterViT":
-        """Set the training mode, leaving frozen parts, and with ``norm_eval`` all BN, in eval."""
+        """Set the training mode, leaving frozen parts, and with ``norm_eval`` all BN, in eval.
+
+        Raises:
+            RuntimeError: Training is asked for after :meth:`switch_to_deploy`.
+        """
+        if mode and self.deployed:
+            raise RuntimeError(
+                "this FasterViT is deployed and cannot be trained: build it again and load its "
+                "checkpoint"
+            )
         super().train(mode)
         self._freeze()
         if mode and self.norm_eval:
@@ -145,6 +156,25 @@ class FasterViT(BaseModule):
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
         return self
+
+    @property
+    def deployed(self) -> bool:
+        """Whether this can only infer any more, see :meth:`switch_to_deploy`."""
+        return self.stem.deployed
+
+    def switch_to_deploy(self) -> "FasterViT":
+        """Fold normalisation and layer scales and freeze position tables, in place.
+
+        Outputs stay those of eval mode to float rounding. The way back is to build the model again
+        and load its checkpoint. Called again it does nothing.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            RuntimeError: The model is in training mode.
+        """
+        return deploy(self).requires_grad_(False)
 
     def _freeze(self) -> None:
         if self.frozen_stages < 0:
@@ -159,6 +189,12 @@ class FasterViT(BaseModule):
             raise TypeError(f"FasterViT takes {expected}, not a {type(x).__name__}")
         if x.ndim != 4 or x.shape[1] != self.in_channels or 0 in x.shape:
             raise ValueError(f"FasterViT takes {expected}, not a tensor of shape {tuple(x.shape)}")
+
+
+def refuse_if_deployed(module: FasterViT, *_) -> None:
+    """Pre-hook of ``load_state_dict`` that comes before translation: see refuse_loading."""
+    if module.deployed:
+        refuse_loading(module)
 
 
 def resolve_out_indices(out_indices: Sequence[int]) -> tuple[int, ...]:

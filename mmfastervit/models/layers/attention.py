@@ -1,17 +1,23 @@
-"""Pre-norm attention layer on groups of tokens."""
+"""Pre-norm attention layer on tokens, inside windows or among all."""
 
 from collections.abc import Iterator
 
+import torch
 import torch.nn.functional as F
 from timm.layers import DropPath, Mlp
 from timm.models.vision_transformer import LayerScale
 from torch import Tensor, nn
 
+from .inplace import GELU, add
 from .positions import AbsolutePosition, RelativeBias
+from .windows import Windows
+
+# since torch 2.7
+is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention inside groups of tokens, with a bias on the logits.
+    """Multi-head self-attention inside windows or among all tokens, with a bias on the logits.
 
     Args:
         channels: Channels of a token.
@@ -26,40 +32,56 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(channels, 3 * channels)
         self.proj = nn.Linear(channels, channels)
 
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor, windows: Windows | None = None) -> Tensor:
         """Attend.
 
         Args:
-            x: (B, G, N, C), G groups of N tokens in each of B images.
-            bias: (1 or G, num_heads, N, N), -inf where a key must not be seen.
+            x: (B, T, C).
+            bias: See :func:`attend`.
+            windows: Where the tokens stand; None if all of an image attend to each other.
 
         Returns:
-            (B, G, N, C).
+            (B, T, C).
         """
-        return self.proj(attend(self.qkv(x), bias))
+        return self.proj(attend(self.qkv(x), bias, windows))
 
 
-def attend(qkv: Tensor, bias: Tensor, scale: float | None = None, dropout: float = 0.0) -> Tensor:
-    """Multi-head attention inside groups of tokens.
+def attend(
+    qkv: Tensor,
+    bias: Tensor,
+    windows: Windows | None = None,
+    scale: float | None = None,
+    dropout: float = 0.0,
+) -> Tensor:
+    """Multi-head attention inside windows, or among all tokens of an image.
 
     Args:
-        qkv: (B, G, N, 3*C): query, key and value of each token, each head by head.
-        bias: (1 or G, num_heads, N, N), -inf where a key must not be seen.
+        qkv: (B, T, 3*C): query, key and value of each token, each head by head.
+        bias: (num_heads, N, N) for windows of N tokens, or (G, num_heads, N, N) where the G windows
+            differ; -inf where a key must not be seen.
+        windows: Where the T tokens stand; None for one window that has them all.
         scale: Factor on the products of queries and keys; None for (C / num_heads)**-0.5.
         dropout: Probability that an attention weight is dropped.
 
     Returns:
-        (B, G, N, C).
+        (B, T, C).
     """
+    qkv = qkv[:, None] if windows is None else windows.gather(qkv)  # (B, G, N, 3*C)
     batch, groups = qkv.shape[:2]
-    if len(bias) > 1 and batch > 1:
+    if bias.ndim == 3:
+        bias = bias[None]
+    elif torch.compiler.is_compiling() or batch > 1:  # no branch on sizes in a traced graph
         bias = bias.repeat(batch, 1, 1, 1)
     heads = qkv.flatten(0, 1).unflatten(-1, (3, bias.shape[1], -1))
     query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B*G, heads, N, C/heads)
     attended = F.scaled_dot_product_attention(
         query, key, value, attn_mask=bias.to(query.dtype), dropout_p=dropout, scale=scale
     )
-    return attended.transpose(1, 2).flatten(2).unflatten(0, (batch, groups))
+    attended = attended.transpose(1, 2)  # (B*G, N, heads, C/heads)
+    if is_exporting():  # what stands for the kernel elsewhere orders memory otherwise
+        attended = attended.clone(memory_format=torch.contiguous_format)
+    attended = attended.flatten(2).unflatten(0, (batch, groups))
+    return attended[:, 0] if windows is None else windows.scatter(attended)
 
 
 class AttentionLayer(nn.Module):
@@ -75,6 +97,8 @@ class AttentionLayer(nn.Module):
         drop_path: Probability that an image skips a residual branch in training.
         layer_scale: Initial value of the per-channel scale of each branch; None for no scale.
     """
+
+    deployed = False  # whether norms or scales are folded, see deploy()
 
     def __init__(
         self,
@@ -95,14 +119,14 @@ class AttentionLayer(nn.Module):
         self.attn = Attention(channels, num_heads)
         self.scale1 = scale()
         self.norm2 = nn.LayerNorm(channels)
-        self.mlp = Mlp(channels, int(channels * mlp_ratio))
+        self.mlp = Mlp(channels, int(channels * mlp_ratio), act_layer=GELU)
         self.scale2 = scale()
         self.drop_path = DropPath(drop_path)
 
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """Map tokens (B, G, N, C) to the same shape; ``bias`` as in :class:`Attention`."""
-        x = x + self.drop_path(self.scale1(self.attn(self.norm1(x), bias)))
-        return x + self.drop_path(self.scale2(self.mlp(self.norm2(x))))
+    def forward(self, x: Tensor, bias: Tensor, windows: Windows | None = None) -> Tensor:
+        """Map tokens (B, T, C) to the same shape; the rest as in :class:`Attention`."""
+        x = add(x, self.drop_path(self.scale1(self.attn(self.norm1(x), bias, windows))))
+        return add(x, self.drop_path(self.scale2(self.mlp(self.norm2(x)))))
 
     def position_weights(self) -> Iterator[nn.Parameter]:
         """Iterate over the weights that position tables are computed from."""

@@ -12,15 +12,16 @@ from torch import Tensor, nn
 
 from .attention import AttentionLayer
 from .checkpointing import run_block
+from .inplace import add
 from .positions import TableCache
 from .windows import (
     WindowGrid,
+    Windows,
     carrier_key_mask,
     carrier_pooling,
     partition,
-    reverse,
-    upsample_carriers,
     window_key_mask,
+    windows_of,
 )
 
 CARRIER_POSITIONS = ("interpolate", "extrapolate")
@@ -30,9 +31,9 @@ class BlockTables(NamedTuple):
     """What a block adds to its tokens and logits on one grid (L = window**2, c = carrier_size)."""
 
     window_position: Tensor | None  # (L, C)
-    window_bias: Tensor  # (1 or nh*nw, heads, c*c + L, c*c + L)
-    carrier_position: Tensor | None  # (nh*nw, c*c, C)
-    carrier_bias: Tensor | None  # (1, heads, nh*nw*c*c, nh*nw*c*c)
+    window_bias: Tensor  # (heads, c*c + L, c*c + L), or (nh*nw, ...) of these where padded
+    carrier_position: Tensor | None  # (nh*nw*c*c, C)
+    carrier_bias: Tensor | None  # (heads, nh*nw*c*c, nh*nw*c*c)
 
 
 class CarrierTokenizer(nn.Module):
@@ -47,14 +48,14 @@ class CarrierTokenizer(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
 
     def forward(self, x: Tensor, grid: WindowGrid) -> Tensor:
-        """Map (B, C, H, W) to carriers (B, nh*nw, c*c, C) in window order."""
+        """Map (B, C, H, W) to carriers (B, nh*nw*c*c, C) in window order."""
         x = self.conv(x)
         rows, columns = (
             carrier_pooling(length, grid.window, grid.carrier_size, x.device).to(x.dtype)
             for length in (grid.height, grid.width)
         )
         carriers = rows @ (x @ columns.t())  # (B, C, nh*c, nw*c)
-        return partition(carriers.permute(0, 2, 3, 1), grid.carrier_size)
+        return partition(carriers.permute(0, 2, 3, 1), grid.carrier_size).flatten(1, 2)
 
 
 class HATBlock(nn.Module):
@@ -73,6 +74,8 @@ class HATBlock(nn.Module):
             FasterViT has them.
     """
 
+    deployed = False  # whether the position weights are final, see deploy()
+
     def __init__(
         self,
         window: AttentionLayer,
@@ -90,32 +93,16 @@ class HATBlock(nn.Module):
             self.carrier_key_bias = nn.Parameter(heads)
         self._cache = TableCache()
 
-    def forward(
-        self, tokens: Tensor, carriers: Tensor | None, grid: WindowGrid
-    ) -> tuple[Tensor, Tensor | None]:
-        """Run the block.
-
-        Args:
-            tokens: (B, nh*nw, window**2, C).
-            carriers: (B, nh*nw, c*c, C), or None for a block without them.
-            grid: Where the windows lie.
-
-        Returns:
-            Tokens and carriers, of the shapes given.
-        """
-        tables = self.tables(grid, tokens)
+    def forward(self, x: Tensor, windows: Windows) -> Tensor:
+        """Map tokens (B, nh*nw*c*c + H*W, C) to the same shape; see :class:`Windows`."""
+        tables = self.tables(windows.grid, x)
+        carriers, pixels = split_tokens(x, windows.grid)
         if tables.window_position is not None:
-            tokens = tokens + tables.window_position
+            pixels = pixels + tables.window_position.index_select(0, windows.inside)
         if self.carrier is None:
-            return self.window(tokens, tables.window_bias), None
-        carriers = self._attend_carriers(carriers + tables.carrier_position, tables.carrier_bias)
-        joined = self.window(torch.cat((carriers, tokens), dim=2), tables.window_bias)
-        carriers, tokens = joined.split((carriers.shape[2], tokens.shape[2]), dim=2)
-        return tokens, carriers
-
-    def _attend_carriers(self, carriers: Tensor, bias: Tensor) -> Tensor:
-        everyone = carriers.flatten(1, 2).unsqueeze(1)  # (B, 1, nh*nw*c*c, C)
-        return self.carrier(everyone, bias).view_as(carriers)
+            return self.window(pixels, tables.window_bias, windows)
+        carriers = self.carrier(carriers + tables.carrier_position, tables.carrier_bias)
+        return self.window(torch.cat((carriers, pixels), dim=1), tables.window_bias, windows)
 
     def tables(self, grid: WindowGrid, tokens: Tensor) -> BlockTables:
         """Position tables for a grid, in the precisions ``tokens`` are kept and multiplied in.
@@ -123,16 +110,29 @@ class HATBlock(nn.Module):
         Where no gradient can reach them they are kept for the next map of the same size.
         """
         options = tokens.device, tokens.dtype, matmul_dtype(tokens)
+        if torch.compiler.is_compiling():
+            return self._compute_tables(grid, *options)
+        key = (grid, options, torch.is_inference_mode_enabled())
+        if self.deployed:
+            return self._keep_tables(key)
         weights = list(self._position_weights())
         learning = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
-        if self.training or learning or torch.compiler.is_compiling():
+        if self.training or learning:
             return self._compute_tables(grid, *options)
         versions = tuple((w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights)
-        key = (grid, options, versions, torch.is_inference_mode_enabled())
-        with torch.no_grad():
-            return self._cache.get(key, lambda: self._compute_tables(grid, *options))
+        return self._keep_tables(key, versions)
+
+    @torch.no_grad()
+    def _keep_tables(self, key: tuple, versions: tuple = ()) -> BlockTables:
+        grid, options, _ = key
+        return self._cache.get((key, versions), lambda: self._compute_tables(grid, *options))
 
     def train(self, mode: bool = True) -> "HATBlock":
+        if mode and self.deployed:
+            raise RuntimeError(
+                "this HATBlock is deployed and cannot be trained: build the model again and load "
+                "its checkpoint"
+            )
         self._cache.clear()  # weights may have changed in ways their versions do not show (EMA)
         return super().train(mode)
 
@@ -155,38 +155,38 @@ class HATBlock(nn.Module):
         position = self.window.position
         if position is not None:
             position = position(side, side, side).to(dtype)
-        bias = self.window.relative_bias(side, side, side)[None]
+        bias = self.window.relative_bias(side, side, side)
         carrier_position = carrier_bias = None
         if self.carrier is not None:
             bias = self._add_carriers(bias, grid.carrier_size**2)
             carrier_keys = carrier_key_mask(grid, device)  # (nh*nw, c*c)
             keys = torch.cat((carrier_keys, keys), dim=1)
             layout = *grid.carrier_shape, grid.carrier_size, self.carrier_reference
-            carrier_position = self.carrier.position(*layout).unflatten(0, carrier_keys.shape)
-            carrier_bias = self.carrier.relative_bias(*layout)[None]
+            carrier_position = self.carrier.position(*layout)
+            carrier_bias = self.carrier.relative_bias(*layout)
             if grid.is_padded:
-                carrier_bias = hide_keys(carrier_bias, carrier_keys.flatten()[None])
+                carrier_bias = hide_keys(carrier_bias, carrier_keys.flatten())
             carrier_position, carrier_bias = carrier_position.to(dtype), carrier_bias.to(bias_dtype)
         if grid.is_padded:
             bias = hide_keys(bias, keys)
         return BlockTables(position, bias.to(bias_dtype), carrier_position, carrier_bias)
 
     def _add_carriers(self, bias: Tensor, carriers: int) -> Tensor:
-        """Put the rows and columns of a window's carriers before those (1, heads, L, L) of pixels.
+        """Put the rows and columns of a window's carriers before those (heads, L, L) of pixels.
 
         Carriers themselves attend to all without a bias.
         """
         if self.carrier_key_bias is None:
             return F.pad(bias, (carriers, 0, carriers, 0))
-        to_carriers = self.carrier_key_bias.view(1, -1, 1, 1).expand(*bias.shape[:3], carriers)
-        return F.pad(torch.cat((to_carriers, bias), dim=3), (0, 0, carriers, 0))
+        to_carriers = self.carrier_key_bias.view(-1, 1, 1).expand(*bias.shape[:2], carriers)
+        return F.pad(torch.cat((to_carriers, bias), dim=2), (0, 0, carriers, 0))
 
 
 class AttentionStage(nn.Module):
     """Blocks of hierarchical or window attention on a map of any size.
 
-    The map is cut into windows once, bottom and right padded to whole windows; what stands in the
-    padding is masked, so it reaches no pixel of the output.
+    Windows at the bottom and at the right may reach beyond the map. Only attention sees that
+    padding, which is masked; all other layers run on the tokens of the map alone.
 
     Args:
         channels: Channels of the map.
@@ -246,36 +246,49 @@ class AttentionStage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
-        grid = WindowGrid(*x.shape[2:], self.window, self.carrier_size)
-        tokens, carriers = run_windows(x, self.tokenizer, self.blocks, grid, self.with_cp)
+        windows = windows_of(WindowGrid(*x.shape[2:], self.window, self.carrier_size), x.device)
+        tokens = run_blocks(x, self.tokenizer, self.blocks, windows, self.with_cp)
+        carriers, pixels = split_tokens(tokens, windows.grid)
         if self.propagate:
-            spread = upsample_carriers(carriers, self.carrier_size, self.window)
-            tokens = tokens + self.blocks[-1].carrier.scale1(spread)
-        return reverse(tokens, self.window, grid.height, grid.width).permute(0, 3, 1, 2)
+            spread = self.blocks[-1].carrier.scale1(carriers).index_select(1, windows.nearest)
+            pixels = add(pixels, spread)
+        return pixels.transpose(1, 2).unflatten(2, x.shape[2:])
 
 
-def run_windows(
+def run_blocks(
     x: Tensor,
     tokenizer: CarrierTokenizer | None,
     blocks: Iterable[HATBlock],
-    grid: WindowGrid,
+    windows: Windows,
     with_cp: bool,
-) -> tuple[Tensor, Tensor | None]:
-    """Cut a map (B, C, H, W) into windows, make their carriers, and run blocks on both.
+) -> Tensor:
+    """Make the carriers of a map (B, C, H, W), if there is a tokenizer, and run blocks on all.
 
     Returns:
-        Tokens (B, nh*nw, window**2, C), and carriers (B, nh*nw, c*c, C) if there is a tokenizer.
+        Tokens (B, nh*nw*c*c + H*W, C), see :class:`Windows`.
     """
-    carriers = None if tokenizer is None else tokenizer(x, grid)
-    tokens = partition(x.permute(0, 2, 3, 1), grid.window)
+    tokens = x.flatten(2).transpose(1, 2)
+    if tokenizer is not None:
+        tokens = torch.cat((tokenizer(x, windows.grid), tokens), dim=1)
+    if not torch.compiler.is_compiling():  # the question would bind a graph to the size at hand
+        tokens = tokens.contiguous()
     for block in blocks:
-        tokens, carriers = run_block(block, tokens, carriers, grid, with_cp=with_cp)
-    return tokens, carriers
+        tokens = run_block(block, tokens, windows, with_cp=with_cp)
+    return tokens
+
+
+def split_tokens(x: Tensor, grid: WindowGrid) -> tuple[Tensor, Tensor]:
+    """Part tokens into carriers (B, nh*nw*c*c, C) and pixels (B, H*W, C)."""
+    return x[:, : grid.num_carriers], x[:, grid.num_carriers :]
 
 
 def hide_keys(bias: Tensor, keys: Tensor) -> Tensor:
-    """Mask a bias (1, heads, N, N) by visible keys (G, N), one row a group: (G, heads, N, N)."""
-    return bias.masked_fill(~keys[:, None, None], -torch.inf)
+    """Mask a bias (heads, N, N) by visible keys, (N,) or one row a group, (G, N).
+
+    Returns:
+        (heads, N, N) or (G, heads, N, N).
+    """
+    return bias.masked_fill(~keys[..., None, None, :], -torch.inf)
 
 
 def matmul_dtype(x: Tensor) -> torch.dtype:

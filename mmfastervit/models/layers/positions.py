@@ -58,8 +58,8 @@ class AbsolutePosition(PositionMLP):
         """
         rows, columns = window_order(height, width, window, self.fc1.weight.device)
         return self.evaluate(
-            (rows - height // 2) / max((reference or height) // 2, 1),
-            (columns - width // 2) / max((reference or width) // 2, 1),
+            (rows - height // 2) / torch.sym_max((reference or height) // 2, 1),
+            (columns - width // 2) / torch.sym_max((reference or width) // 2, 1),
         )
 
 
@@ -93,7 +93,8 @@ class RelativeBias(PositionMLP):
 
 def log_offsets(side: int, reference: int, device: torch.device) -> Tensor:
     """Log-spaced offsets -(side-1) ... side-1, with ``reference - 1`` as the unit: (2*side-1,)."""
-    offsets = torch.arange(1 - side, side, device=device) / max(reference - 1, 1) * LOG_RANGE
+    unit = torch.sym_max(reference - 1, 1)
+    offsets = torch.arange(1 - side, side, device=device) / unit * LOG_RANGE
     return offsets.sign() * torch.log2(offsets.abs() + 1) / math.log2(LOG_RANGE)
 
 

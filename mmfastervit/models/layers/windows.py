@@ -1,15 +1,18 @@
 """Layout of windows and carrier tokens: pure functions, nothing learned.
 
-Maps are (B, H, W, C). Windows are numbered in raster order, and so are the pixels inside each.
-Carrier tokens are kept in **window order** everywhere (the carriers of one window stand together),
-so that joining them to their window is a plain concatenation and no block has to route them.
+Maps are (B, H, W, C). Windows are numbered in raster order, and so are the places inside each; at
+the bottom and at the right they may reach beyond the map. Carrier tokens are kept in **window
+order** everywhere (the carriers of one window stand together); pixels stay where they are in the
+map, and each window looks its own up when it attends.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class WindowGrid:
     @property
     def shape(self) -> tuple[int, int]:
         """Windows along each axis, (nh, nw), counting those partly outside the map."""
-        return -(-self.height // self.window), -(-self.width // self.window)
+        return windows_along(self.height, self.window), windows_along(self.width, self.window)
 
     @property
     def carrier_shape(self) -> tuple[int, int]:
@@ -39,45 +42,123 @@ class WindowGrid:
         return self.shape[0] * self.carrier_size, self.shape[1] * self.carrier_size
 
     @property
+    def num_windows(self) -> int:
+        """Windows of the whole map, nh*nw."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def num_carriers(self) -> int:
+        """Carriers of all windows together, nh*nw*c*c."""
+        return self.num_windows * self.carrier_size**2
+
+    @property
     def is_padded(self) -> bool:
-        """Whether some window reaches beyond the map."""
-        return self.height % self.window != 0 or self.width % self.window != 0
+        """Whether some window reaches, or in a graph for any size may reach, beyond the map."""
+        return not (is_whole(self.height, self.window) and is_whole(self.width, self.window))
+
+
+class Windows(NamedTuple):
+    """Where the tokens of a map stand in its windows.
+
+    Tokens are listed without padding: the carriers in window order, then the pixels row by row.
+    A window has its carriers first, then its pixels row by row (N = c*c + window**2 places).
+    """
+
+    grid: WindowGrid
+    tokens: Tensor  # (nh*nw*N,), the token in each place; where there is none, any one
+    places: Tensor  # (nh*nw*c*c + H*W,), the place of each token
+    inside: Tensor  # (H*W,), the place of each pixel among those of its window
+    nearest: Tensor | None  # (H*W,), the nearest carrier of each pixel's window
+
+    def gather(self, x: Tensor) -> Tensor:
+        """Put tokens (B, nh*nw*c*c + H*W, F) in their windows: (B, nh*nw, N, F)."""
+        return x.index_select(1, self.tokens).unflatten(1, (self.grid.num_windows, -1))
+
+    def scatter(self, x: Tensor) -> Tensor:
+        """Take tokens (B, nh*nw*c*c + H*W, F) from their windows (B, nh*nw, N, F)."""
+        return x.flatten(1, 2).index_select(1, self.places)
+
+
+def windows_of(grid: WindowGrid, device: torch.device | None = None) -> Windows:
+    """Find where the tokens of a map stand; kept for the next map of the same size."""
+    if torch.compiler.is_compiling():
+        return locate_tokens(grid, device)
+    return kept_windows(grid, device)
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(False)  # what is kept must serve training too
+def kept_windows(grid: WindowGrid, device: torch.device | None) -> Windows:
+    return locate_tokens(grid, device)
+
+
+def locate_tokens(grid: WindowGrid, device: torch.device | None) -> Windows:
+    """Compute what :class:`Windows` holds, by arithmetic alike for all sizes."""
+    window, c = grid.window, grid.carrier_size
+    height, width, across, per_window = grid.height, grid.width, grid.shape[1], c**2
+    carriers = torch.arange(grid.num_carriers, device=device)
+    pixels = torch.arange(height * width, device=device)
+
+    numbered = (pixels + grid.num_carriers).view(1, height, width, 1)
+    in_windows = partition(numbered, window)[0, ..., 0]
+    tokens = torch.cat((carriers.view(grid.num_windows, per_window), in_windows), dim=1)
+
+    rows, columns = divide(pixels, width)
+    (window_row, row), (window_column, column) = divide(rows, window), divide(columns, window)
+    which, inside = window_row * across + window_column, row * window + column
+    places = which * (per_window + window**2) + per_window + inside
+    if not c:
+        return Windows(grid, tokens.flatten(), places, inside, None)
+    own, member = divide(carriers, per_window)
+    carrier_places = own * (per_window + window**2) + member
+    nearest = which * per_window + row * c // window * c + column * c // window
+    return Windows(grid, tokens.flatten(), torch.cat((carrier_places, places)), inside, nearest)
+
+
+def windows_along(length: int, window: int) -> int:
+    """Windows that cover an axis of ``length`` pixels."""
+    return (length + window - 1) // window
+
+
+def is_whole(length: int, window: int) -> bool:
+    """Whether an axis is made of whole windows.
+
+    While a graph is traced for any size, only what holds for every size counts: a branch on the
+    size at hand would bind the graph to it.
+    """
+    whole = length % window == 0
+    return statically_known_true(whole) if torch.compiler.is_compiling() else whole
 
 
 def partition(x: Tensor, window: int) -> Tensor:
-    """Cut a map into windows, padding it with zeros at the bottom and right to whole windows.
+    """Cut a map into windows by looking up the pixel of each place, alike for all sizes.
 
     Args:
-        x: (B, H, W, C).
-        window: Side of a window, in pixels.
+        x: (B, H, W, C), numbers of any kind but booleans, which ONNX Runtime can't mask.
+        window: Side of a window.
 
     Returns:
-        (B, nh*nw, window*window, C) with nh = ceil(H / window), nw = ceil(W / window).
+        (B, nh*nw, window*window, C) with nh = ceil(H / window), nw = ceil(W / window); zero in the
+        padding.
     """
     height, width = x.shape[1:3]
-    bottom, right = -height % window, -width % window
-    if bottom or right:
-        x = F.pad(x, (0, 0, 0, right, 0, bottom))
-    x = x.unflatten(2, (-1, window)).unflatten(1, (-1, window))  # (B, nh, w, nw, w, C)
-    return x.transpose(2, 3).flatten(3, 4).flatten(1, 2)
+    nh, nw = windows_along(height, window), windows_along(width, window)
+    which, inside = divide(torch.arange(nh * nw * window**2, device=x.device), window**2)
+    (window_row, window_column), (row, column) = divide(which, nw), divide(inside, window)
+    rows, columns = window_row * window + row, window_column * window + column
+    pixels = rows.clamp(max=height - 1) * width + columns.clamp(max=width - 1)
+    padding = (rows >= height) | (columns >= width)
+    places = x.flatten(1, 2).index_select(1, pixels).masked_fill(padding[:, None], 0)
+    return places.unflatten(1, (nh * nw, window**2))
 
 
-def reverse(windows: Tensor, window: int, height: int, width: int) -> Tensor:
-    """Put windows back into a map and crop the padding: the inverse of :func:`partition`.
+def divide(index: Tensor, by: int) -> tuple[Tensor, Tensor]:
+    """Quotient and remainder of integers, such as row and column of cells in raster order.
 
-    Args:
-        windows: (B, nh*nw, window*window, C).
-        window: Side of a window, in pixels.
-        height: Rows of the map that was partitioned.
-        width: Columns of the map that was partitioned.
-
-    Returns:
-        (B, height, width, C).
+    The remainder is spelt out: ONNX has none by a number that depends on the image.
     """
-    nh, nw = WindowGrid(height, width, window).shape
-    x = windows.unflatten(2, (window, window)).unflatten(1, (nh, nw))  # (B, nh, nw, w, w, C)
-    x = x.transpose(2, 3).flatten(3, 4).flatten(1, 2)  # (B, nh*w, nw*w, C)
-    return x[:, :height, :width]
+    quotient = index // by
+    return quotient, index - quotient * by
 
 
 def window_key_mask(grid: WindowGrid, device: torch.device | None = None) -> Tensor:
@@ -124,12 +205,12 @@ def carrier_pooling(length: int, window: int, carrier_size: int, device=None) ->
     Returns:
         float32 (ceil(length/window)*carrier_size, length); each row sums to 1 or is zero.
     """
-    num_windows = -(-length // window)
+    num_windows = windows_along(length, window)
     kernel = 2 * window - (2 * carrier_size - 1) * (window // carrier_size)
     steps = num_windows * carrier_size - 1
     span = num_windows * window - kernel
     index = torch.arange(steps + 1, device=device)
-    starts = (2 * index * span + steps) // max(2 * steps, 1)  # rounded, halves up
+    starts = (2 * index * span + steps) // torch.sym_max(2 * steps, 1)  # rounded, halves up
     pixel = torch.arange(length, device=device)
     covered = (pixel >= starts[:, None]) & (pixel < starts[:, None] + kernel)
     return covered / covered.sum(1, keepdim=True).clamp(min=1)
@@ -142,21 +223,8 @@ def carrier_key_mask(grid: WindowGrid, device: torch.device | None = None) -> Te
         Boolean (nh*nw, carrier_size**2).
     """
     rows, columns = (
-        carrier_pooling(length, grid.window, grid.carrier_size, device).any(1)
+        carrier_pooling(length, grid.window, grid.carrier_size, device).sum(1)
         for length in (grid.height, grid.width)
     )
-    seen = (rows[:, None] & columns)[None, :, :, None]
-    return partition(seen, grid.carrier_size)[0, ..., 0]
-
-
-def upsample_carriers(carriers: Tensor, carrier_size: int, window: int) -> Tensor:
-    """Spread each window's carriers over its pixels, each pixel taking the nearest.
-
-    Args:
-        carriers: (B, nh*nw, carrier_size**2, C).
-
-    Returns:
-        (B, nh*nw, window**2, C).
-    """
-    nearest = torch.arange(window, device=carriers.device) * carrier_size // window
-    return carriers[:, :, (nearest[:, None] * carrier_size + nearest).flatten()]
+    seen = torch.outer(rows, columns)[None, :, :, None]  # float: ONNX Runtime masks no booleans
+    return partition(seen, grid.carrier_size)[0, ..., 0] > 0

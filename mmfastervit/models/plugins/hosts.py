@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..layers.attention import attend
+from ..layers.windows import Windows
 
 LAYOUTS = ("NCHW", "NHWC", "tokens")
 
@@ -70,15 +71,15 @@ class HostWindow:
         """The block's window attention."""
         raise NotImplementedError
 
-    def __call__(self, x: Tensor, bias: Tensor) -> Tensor:
-        """Run the block's two residual branches on tokens (B, G, N, C) with ``bias``."""
+    def __call__(self, x: Tensor, bias: Tensor, windows: Windows) -> Tensor:
+        """Run the block's two residual branches on tokens (B, T, C)."""
         raise NotImplementedError
 
-    def attend(self, x: Tensor, bias: Tensor) -> Tensor:
-        """Attend inside groups of tokens (B, G, N, C) by the host's weights."""
+    def attend(self, x: Tensor, bias: Tensor, windows: Windows) -> Tensor:
+        """Attend inside windows of tokens (B, T, C) by the host's weights."""
         attention = self.attention
         dropout = attention.attn_drop.p if attention.training else 0.0
-        attended = attend(attention.qkv(x), bias, attention.scale, dropout)
+        attended = attend(attention.qkv(x), bias, windows, attention.scale, dropout)
         return attention.proj_drop(attention.proj(attended))
 
     def relative_bias(self, height: int, width: int, window: int) -> Tensor:
@@ -100,9 +101,9 @@ class MMSwinWindow(HostWindow):
     def attention(self) -> nn.Module:
         return self.block.attn.w_msa
 
-    def __call__(self, x: Tensor, bias: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, bias: Tensor, windows: Windows) -> Tensor:
         block = self.block
-        x = x + block.attn.drop(self.attend(block.norm1(x), bias))
+        x = x + block.attn.drop(self.attend(block.norm1(x), bias, windows))
         return block.ffn(block.norm2(x), identity=x)
 
 
@@ -113,9 +114,9 @@ class TimmSwinWindow(HostWindow):
     def attention(self) -> nn.Module:
         return self.block.attn
 
-    def __call__(self, x: Tensor, bias: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, bias: Tensor, windows: Windows) -> Tensor:
         block = self.block
-        x = x + block.drop_path1(self.attend(block.norm1(x), bias))
+        x = x + block.drop_path1(self.attend(block.norm1(x), bias, windows))
         return x + block.drop_path2(block.mlp(block.norm2(x)))
 
 

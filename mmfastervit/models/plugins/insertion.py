@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from ...registry import MODELS, register_model
 from ..layers.attention import AttentionLayer
-from ..layers.hat import CarrierTokenizer, HATBlock, run_windows
+from ..layers.hat import CarrierTokenizer, HATBlock, run_blocks, split_tokens
 from ..layers.initialization import initialize
-from ..layers.windows import WindowGrid, reverse
+from ..layers.windows import WindowGrid, windows_of
 from .hat_plugin import HATPlugin, check_at_least_one
 from .hosts import Host, HostWindow, Stage, find_host, host_names
 
@@ -85,12 +85,12 @@ class HATBlocks(ModuleList):
     def forward(self, x: Tensor, hw_shape: Sequence[int] | None = None) -> Tensor:
         """Run all blocks on (B, H, W, C), or on (B, H*W, C) with ``hw_shape`` (H, W)."""
         x = from_nhwc(x) if hw_shape is None else from_tokens(x, hw_shape)
-        grid = WindowGrid(*x.shape[2:], self.window, self.carrier_size)
+        windows = windows_of(WindowGrid(*x.shape[2:], self.window, self.carrier_size), x.device)
         blocks = list(self.children())
         hats = [block.hat for block in blocks]
-        tokens, _ = run_windows(x, blocks[0].tokenizer, hats, grid, self.with_cp)
-        x = reverse(tokens, self.window, grid.height, grid.width)  # (B, H, W, C)
-        return x if hw_shape is None else x.flatten(1, 2)
+        tokens = run_blocks(x, blocks[0].tokenizer, hats, windows, self.with_cp)
+        pixels = split_tokens(tokens, windows.grid)[1]
+        return pixels.unflatten(1, x.shape[2:]) if hw_shape is None else pixels
 
 
 def from_nhwc(x: Tensor) -> Tensor:

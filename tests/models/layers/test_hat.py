@@ -7,7 +7,7 @@ from mmfastervit.models.layers import AttentionStage, WindowGrid
 from mmfastervit.models.layers.attention import AttentionLayer
 from mmfastervit.models.layers.hat import CarrierTokenizer, HATBlock
 from mmfastervit.models.layers.positions import AbsolutePosition, RelativeBias, TableCache
-from mmfastervit.models.layers.windows import carrier_key_mask, partition, window_key_mask
+from mmfastervit.models.layers.windows import carrier_key_mask, windows_of
 
 
 def hat_block(has_carriers: bool) -> HATBlock:
@@ -16,34 +16,41 @@ def hat_block(has_carriers: bool) -> HATBlock:
 
 @pytest.mark.parametrize("has_carriers", [True, False])
 @torch.no_grad()
-def test_padding_cannot_change_a_valid_output(has_carriers):
+def test_places_without_a_token_cannot_change_an_output(has_carriers):
     block = hat_block(has_carriers).eval()
-    grid = WindowGrid(9, 16, 7, 2 if has_carriers else 0)
-    valid = window_key_mask(grid)
-    tokens = partition(torch.randn(2, 9, 16, 8), 7)
-    carriers = torch.randn(2, 6, 4, 8) if has_carriers else None
-    soiled = tokens.clone()
-    soiled[:, ~valid] = 1e3
-    clean_tokens, clean_carriers = block(tokens, carriers, grid)
-    tokens, carriers = block(soiled, carriers, grid)
-    assert torch.equal(clean_tokens[:, valid], tokens[:, valid])
-    if has_carriers:
-        assert torch.equal(clean_carriers, carriers)
+    windows = windows_of(WindowGrid(9, 16, 7, 2 if has_carriers else 0))
+    x = torch.randn(2, 24 * has_carriers + 9 * 16, 8)
+    padding = torch.ones(6 * (4 * has_carriers + 49), dtype=torch.bool)
+    padding[windows.places] = False
+    assert padding.any()
+    others = windows.tokens.masked_fill(padding, x.shape[1] - 1)  # what stands there is arbitrary
+    assert not torch.equal(others, windows.tokens)
+    assert torch.equal(block(x, windows), block(x, windows._replace(tokens=others)))
 
 
 @torch.no_grad()
 def test_hidden_carriers_cannot_change_a_valid_output():
     block = hat_block(has_carriers=True).eval()
     grid = WindowGrid(8, 8, 7, 2)  # the second row and column of windows hold one pixel each
-    seen, valid = carrier_key_mask(grid), window_key_mask(grid)
+    seen = carrier_key_mask(grid).flatten()
     assert not seen.all()
-    tokens, carriers = partition(torch.randn(1, 8, 8, 8), 7), torch.randn(1, 4, 4, 8)
-    soiled = carriers.clone()
-    soiled[:, ~seen] = 1e3
-    clean = block(tokens, carriers, grid)
-    actual = block(tokens, soiled, grid)
-    assert torch.equal(clean[0][:, valid], actual[0][:, valid])
-    assert torch.equal(clean[1][:, seen], actual[1][:, seen])
+    x = torch.randn(1, 4 * 4 + 64, 8)
+    soiled = x.clone()
+    soiled[:, :16][:, ~seen] = 1e3
+    seen = torch.cat((seen, torch.ones(64, dtype=torch.bool)))
+    clean, actual = (block(tokens, windows_of(grid))[:, seen] for tokens in (x, soiled))
+    assert torch.equal(clean, actual)
+
+
+@torch.no_grad()
+def test_a_window_attends_to_its_own_pixels_only():
+    """One block without carriers equals the layer run on each window cut out."""
+    block = hat_block(has_carriers=False).eval()
+    image = torch.randn(1, 10, 17, 8)
+    actual = block(image.flatten(1, 2), windows_of(WindowGrid(10, 17, 7))).view_as(image)
+    whole = WindowGrid(7, 7, 7)
+    expected = block(image[:, :7, 7:14].reshape(1, 49, 8), windows_of(whole))
+    torch.testing.assert_close(actual[:, :7, 7:14].reshape(1, 49, 8), expected)
 
 
 @pytest.mark.parametrize("size", [(21, 35), (35, 21), (14, 14), (20, 33), (7, 70)], ids=str)
@@ -57,6 +64,7 @@ def test_carriers_stand_with_the_window_they_pool_from(size):
     torch.nn.init.dirac_(tokenizer.conv.weight, groups=2)
     torch.nn.init.zeros_(tokenizer.conv.bias)
     carriers = tokenizer(torch.stack((window_rows, window_columns))[None].float(), grid)[0]
+    carriers = carriers.unflatten(0, (-1, 4))
     own = torch.cartesian_prod(*(torch.arange(n) for n in grid.shape))[:, None]
     # a kernel of 5 pixels lies in its window but for one pixel at most
     assert (carriers - own).abs().max() <= 0.2001

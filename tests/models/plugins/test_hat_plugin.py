@@ -132,8 +132,8 @@ def test_bad_maps_are_refused_with_their_shape(shape):
 def test_fresh_carriers_are_attended_to():
     """A pixel gives its four carriers what four of its window's 49 pixels get."""
     block = HATPlugin(64).attention.blocks[0]
-    bias = block.window.relative_bias(7, 7, 7)[None]
-    weights = block._add_carriers(bias, 4)[0].softmax(-1)  # of equal keys
+    bias = block.window.relative_bias(7, 7, 7)
+    weights = block._add_carriers(bias, 4).softmax(-1)  # of equal keys
     share = weights[:, 4:, :4].sum(-1)  # (heads, 49)
     assert share.min() > 0.5 * 4 / 53
     assert share.max() < 2 * 4 / 53

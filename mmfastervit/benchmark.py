@@ -1,0 +1,287 @@
+"""Backbones side by side: cases, one interleaved run of them, results as text, JSON and a plot."""
+
+import gc
+import json
+import platform
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from functools import partial
+from itertools import groupby
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .measure import (
+    attention_kernels,
+    count_operations,
+    matrix_product,
+    peak_memory,
+    ratio,
+    spread,
+    time_interleaved,
+)
+from .models import deploy
+
+TASKS = ("eval", "train")
+MODES = ("eager", "channels_last", "deploy", "compiled")
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+MATRIX = "matrix product"
+
+Builder = Callable[[str, tuple[int, int]], nn.Module]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What all models of one comparison have in common."""
+
+    task: str  # 'eval' or 'train'
+    precision: str
+    size: tuple[int, int]  # height, width of the images
+    batch: int
+
+    def __str__(self) -> str:
+        height, width = self.size
+        return f"{self.task} {self.precision} {height}x{width} batch {self.batch}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to measure: a model in a mode under some conditions."""
+
+    model: str
+    mode: str
+    conditions: Conditions
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}:{self.mode}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured of a case; ratios are over the same rounds, above 1 is better."""
+
+    case: Case
+    seconds: float  # median
+    spread: float  # distance of the quartiles over the median
+    images_per_second: float
+    gflops: float  # of one call, attention counted
+    share: float  # of the machine's matrix-product rate at this precision
+    ratio: float | None  # throughput over the baseline's, None without one
+    attention: tuple[str, ...]  # kernels that attention ran on, looked at on a GPU only
+    memory: float | None = None  # MiB at the peak, weights included; not of compiled models
+
+
+def prepare(case: Case, build: Builder, device: str) -> Callable[[], object]:
+    """Build a case's model; what is returned runs it once."""
+    torch.manual_seed(0)
+    conditions = case.conditions
+    model = build(case.model, conditions.size).to(device).train(conditions.task == "train")
+    images = torch.randn(conditions.batch, 3, *conditions.size, device=device)
+    if case.mode == "channels_last":
+        model = model.to(memory_format=torch.channels_last)
+        images = images.contiguous(memory_format=torch.channels_last)
+    if case.mode == "deploy":
+        deploy(model)
+    call = torch.compile(model) if case.mode == "compiled" else model
+    step = train_step if conditions.task == "train" else infer
+    return partial(step, call, model, images, PRECISIONS[conditions.precision])
+
+
+@torch.no_grad()
+def infer(call: Callable, model: nn.Module, images: Tensor, dtype: torch.dtype) -> None:
+    """Compute the maps of a batch."""
+    with precision(images.device.type, dtype):
+        call(images)
+
+
+def train_step(call: Callable, model: nn.Module, images: Tensor, dtype: torch.dtype) -> None:
+    """Compute the gradients of a batch, as a step does but for the optimizer."""
+    model.zero_grad(set_to_none=True)
+    with precision(images.device.type, dtype):
+        outputs = call(images)
+    outputs = [outputs] if isinstance(outputs, Tensor) else outputs
+    sum(output.float().square().mean() for output in outputs).backward()
+
+
+def precision(device: str, dtype: torch.dtype):
+    """Autocast to ``dtype``, or nothing for float32."""
+    return nullcontext() if dtype == torch.float32 else torch.autocast(device, dtype)
+
+
+def run_cases(
+    cases: Sequence[Case],
+    build: Builder,
+    baseline: str,
+    rounds: int = 7,
+    device: str = "cpu",
+    with_memory: bool = True,
+    tell: Callable[[str], None] = print,
+) -> list[Result]:
+    """Measure cases; all that share their conditions run in turns, one call each a round.
+
+    Args:
+        cases: What to measure.
+        build: Makes the model of a name for images of a size; a function that can be pickled.
+        baseline: 'MODEL:MODE' that the ratios are to.
+        rounds: Timed calls of every case; two more, untimed, come before.
+        device: 'cpu' or 'cuda'.
+        with_memory: Measure peak memory too, on a CPU in a process for each case.
+        tell: Gets a line of text at a time.
+    """
+    results = []
+    ordered = sorted(cases, key=lambda case: str(case.conditions))
+    for conditions, group in groupby(ordered, key=lambda case: case.conditions):
+        tell(f"\n{conditions}")
+        found = run_group(list(group), build, baseline, rounds, device)
+        for result in found:
+            if with_memory and result.case.mode != "compiled":
+                used = memory_of(result.case, build, device)
+                result = replace(result, memory=used)
+            tell(line(result))
+            results.append(result)
+    return results
+
+
+def run_group(
+    cases: Sequence[Case], build: Builder, baseline: str, rounds: int, device: str
+) -> list[Result]:
+    """Time the cases of the same conditions in turns, and a matrix product among them."""
+    conditions = cases[0].conditions
+    product, operations = matrix_product(PRECISIONS[conditions.precision], device)
+    counted = {case.model: operations_of(case, build, device) for case in distinct(cases)}
+    calls = {case.name: prepare(case, build, device) for case in cases}
+    seconds = time_interleaved({**calls, MATRIX: product}, rounds, warm_up=2, device=device)
+    rate = operations / statistics.median(seconds[MATRIX])
+    results = []
+    for case in cases:
+        times, gflops = seconds[case.name], counted[case.model]
+        median = statistics.median(times)
+        results.append(
+            Result(
+                case,
+                seconds=median,
+                spread=spread(times),
+                images_per_second=conditions.batch / median,
+                gflops=gflops,
+                share=gflops / median / rate,
+                ratio=ratio(seconds[baseline], times) if baseline in seconds else None,
+                attention=attention_kernels(calls[case.name]) if is_seen(case, device) else (),
+            )
+        )
+    del calls
+    gc.collect()
+    return results
+
+
+def distinct(cases: Sequence[Case]) -> list[Case]:
+    """One case of each model."""
+    return list({case.model: case for case in cases}.values())
+
+
+def operations_of(case: Case, build: Builder, device: str) -> float:
+    """Operations of a case in 10**9; mode and precision do not change what is multiplied."""
+    plain = Case(case.model, "eager", replace(case.conditions, precision="fp32"))
+    return count_operations(prepare(plain, build, device))
+
+
+def is_seen(case: Case, device: str) -> bool:
+    """Whether a case's operations can be watched: compiled ones cannot."""
+    return device == "cuda" and case.mode != "compiled"
+
+
+def memory_of(case: Case, build: Builder, device: str) -> float:
+    """Peak memory of a case in MiB, the model's weights included."""
+    work = partial(peak_memory, partial(prepare, case, build, device), device)
+    if device == "cuda":
+        return work()
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(work_with_threads, work, torch.get_num_threads()).result()
+
+
+def work_with_threads(work: Callable[[], float], threads: int) -> float:
+    """Call ``work`` with as many threads as the process that asks has."""
+    torch.set_num_threads(threads)
+    return work()
+
+
+def line(result: Result) -> str:
+    """One result as a line of text."""
+    compared = "" if result.ratio is None else f"  x{result.ratio:.3f} of the baseline"
+    memory = "" if result.memory is None else f"  {result.memory:7.0f} MiB"
+    attention = "".join(f"  {kernel}" for kernel in result.attention)
+    return (
+        f"  {result.case.name:36} {result.seconds * 1e3:9.1f} ms +-{result.spread:5.1%} "
+        f"{result.images_per_second:8.2f} images/s {result.gflops:8.1f} GFLOPs "
+        f"{result.share:6.1%} of the matrix rate{memory}{compared}{attention}"
+    )
+
+
+def machine(device: str) -> dict[str, str | int]:
+    """Where and with what a run was made."""
+    return dict(
+        date=datetime.now().isoformat(timespec="seconds"),
+        processor=processor_name() if device == "cpu" else torch.cuda.get_device_name(),
+        vector_instructions=torch.backends.cpu.get_cpu_capability(),
+        threads=torch.get_num_threads(),
+        torch=torch.__version__,
+        python=platform.python_version(),
+    )
+
+
+def processor_name() -> str:
+    """What Linux calls the processor, or else the platform's name of it."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = (text.partition(":")[2].strip() for text in lines if text.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+def write_json(path: Path, results: Iterable[Result], baseline: str, device: str) -> None:
+    """Write what was measured, and where, to a file."""
+    content = dict(
+        machine=machine(device),
+        baseline=baseline,
+        operations="multiplications and additions of convolutions, linear layers and attention",
+        results=[asdict(result) for result in results],
+    )
+    path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def plot(path: Path, results: Sequence[Result]) -> None:
+    """Draw pixels a second over image size, a panel for each task, precision and batch."""
+    from matplotlib.figure import Figure
+
+    panels: dict[tuple, dict[str, list]] = {}
+    for result in results:
+        c = result.case.conditions
+        lines = panels.setdefault((c.task, c.precision, c.batch), {})
+        pixels = c.size[0] * c.size[1]
+        point = pixels / 1e6, result.images_per_second * pixels / 1e6
+        lines.setdefault(result.case.name, []).append(point)
+    figure = Figure(figsize=(5 * len(panels), 4.5), layout="constrained")
+    for axis, ((task, kind, batch), lines) in zip(
+        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
+    ):
+        for name, points in lines.items():
+            axis.plot(*zip(*sorted(points), strict=True), marker="o", label=name)
+        axis.set(
+            title=f"{task}, {kind}, batch {batch}",
+            xlabel="image size, megapixels",
+            ylabel="throughput, megapixels / s",
+            xscale="log",
+            ylim=(0, None),
+        )
+        axis.legend(fontsize=7)
+    figure.savefig(path, dpi=120)
+
+
+def by_name(results: Iterable[Result]) -> Mapping[str, Result]:
+    """Results of one group of conditions by 'MODEL:MODE'."""
+    return {result.case.name: result for result in results}

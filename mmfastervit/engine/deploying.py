@@ -1,0 +1,70 @@
+"""Testing with the backbone deployed."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch import nn
+
+from mmfastervit.models.backbones import FasterViT
+from mmfastervit.models.deployment import deploy
+from mmfastervit.models.plugins import HATPlugin
+from mmfastervit.registry import HOOKS
+
+_DEPLOYED = (FasterViT, HATPlugin)
+
+
+@HOOKS.register_module()
+class DeployHook(Hook):
+    """Tests with deployed copies of FasterViT and of HAT plug-ins, then puts the originals back.
+
+    In a config: ``custom_hooks = [dict(type='mmfastervit.DeployHook')]``. The copies are made at
+    the first batch, when the checkpoint has been loaded and averaged weights are in place.
+    """
+
+    priority = "VERY_HIGH"  # the originals must be back before EMAHook swaps its weights again
+
+    def __init__(self) -> None:
+        self._originals: dict[str, nn.Module] = {}
+
+    def before_test_iter(
+        self, runner: Runner, batch_idx: int, data_batch: dict | Sequence | None = None
+    ) -> None:
+        """Put deployed copies into the model.
+
+        Raises:
+            ValueError: The model has neither a FasterViT nor a HAT plug-in.
+        """
+        if batch_idx == 0:
+            self._originals = originals = find_deployable(runner.model)
+            for name, module in originals.items():
+                set_module(runner.model, name, deploy(deepcopy(module)))
+            runner.logger.info(f"deployed for this test: {', '.join(originals)}")
+
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Put the originals back."""
+        for name, module in self._originals.items():
+            set_module(runner.model, name, module)
+        self._originals = {}
+
+
+def find_deployable(model: nn.Module) -> dict[str, nn.Module]:
+    """Find the modules of a model that a deployed copy can stand for, by name.
+
+    Raises:
+        ValueError: There are none.
+    """
+    found = {name: m for name, m in model.named_modules() if name and isinstance(m, _DEPLOYED)}
+    if not found:
+        raise ValueError(
+            f"nothing to deploy: this {type(model).__name__} has neither a FasterViT nor a "
+            "HATPlugin; leave out --deploy (or the DeployHook)"
+        )
+    return found
+
+
+def set_module(model: nn.Module, name: str, module: nn.Module) -> None:
+    """Replace the submodule ``name``."""
+    owner, _, attribute = name.rpartition(".")
+    setattr(model.get_submodule(owner), attribute, module)

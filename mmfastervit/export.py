@@ -1,0 +1,179 @@
+"""ONNX files of a backbone, a backbone with its neck, or a segmentor, checked by ONNX Runtime."""
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import load_checkpoint
+from torch import Tensor, nn
+
+from .engine.resume import allow_mmengine_checkpoints
+
+PARTS = ("backbone", "neck", "model")
+OPSET = 18
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+# of the image to trace with: both sides have padded windows and several of them in every stage
+TRACED_SHAPE = (2, 3, 250, 330)
+UNSEEN_SHAPES = ((1, 3, 224, 224), (2, 3, 96, 417), (3, 3, 353, 129))
+TOLERANCE = 1e-3
+
+
+class Difference(NamedTuple):
+    """How far ONNX Runtime and torch are apart on images of one shape."""
+
+    shape: tuple[int, ...]
+    largest: float  # over the largest value of each output
+
+
+class MapsOf(nn.Module):
+    """Images to the maps of a backbone, and of the neck on top of it if given."""
+
+    def __init__(self, backbone: nn.Module, neck: nn.Module | None = None):
+        super().__init__()
+        self.backbone = backbone
+        self.neck = neck
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        maps = self.backbone(images)
+        return tuple(maps if self.neck is None else self.neck(maps))
+
+
+class LogitsOf(nn.Module):
+    """Images to a segmentor's class logits at the size of the images."""
+
+    def __init__(self, segmentor: nn.Module):
+        super().__init__()
+        self.segmentor = segmentor
+
+    def forward(self, images: Tensor) -> tuple[Tensor]:
+        size = tuple(images.shape[2:])
+        return (self.segmentor.encode_decode(images, [dict(img_shape=size, pad_shape=size)]),)
+
+
+def require_packages() -> None:
+    """Raise ImportError, naming the extra that brings them, unless the ONNX packages are here."""
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise ImportError(
+            f"exporting needs {', '.join(missing)}: pip install 'mmfastervit[export]', or in a "
+            "checkout pip install -e '.[export]'"
+        )
+
+
+def build_part(cfg: Config, part: str, checkpoint: str | None = None) -> nn.Module:
+    """Build what is exported of a config's model, in eval mode.
+
+    Args:
+        cfg: Config of a detector or segmentor.
+        part: 'backbone', 'neck' (backbone and neck of a detector) or 'model' (a segmentor).
+        checkpoint: File or URL; None for the weights of ``init_cfg`` as in the first training step.
+
+    Returns:
+        A module from images (B, C, H, W) to a tuple of tensors.
+
+    Raises:
+        ValueError: The model has no such part.
+    """
+    if part not in PARTS:
+        raise ValueError(f"part must be one of {PARTS}, not {part!r}")
+    init_default_scope(cfg.get("default_scope", "mmengine"))
+    model = MODELS.build(cfg.model)
+    if part == "neck" and getattr(model, "neck", None) is None:
+        raise ValueError(f"this {type(model).__name__} has no neck; take --part backbone")
+    if part == "model" and not hasattr(model, "encode_decode"):
+        raise ValueError(
+            f"a whole model is exported of segmentors only, and this is a {type(model).__name__}; "
+            "take --part neck or --part backbone"
+        )
+    if checkpoint is None:
+        model.init_weights()
+    else:
+        allow_mmengine_checkpoints()
+        load_checkpoint(model, checkpoint, map_location="cpu")
+    if part == "model":
+        return LogitsOf(model).eval()
+    return MapsOf(model.backbone, model.neck if part == "neck" else None).eval()
+
+
+def export_onnx(
+    module: nn.Module,
+    out: Path,
+    shape: Sequence[int] = TRACED_SHAPE,
+    unseen: Sequence[Sequence[int]] = UNSEEN_SHAPES,
+    report: Callable[[Difference], None] = lambda difference: None,
+) -> float:
+    """Write an ONNX file once ONNX Runtime has shown that it computes what the module does.
+
+    Args:
+        module: From images (B, C, H, W) to a tuple of tensors, in eval mode.
+        out: File to write, replaced if it is there; untouched when the check fails.
+        shape: Of the images to trace with.
+        unseen: Further shapes the file is checked with. With none it is for ``shape`` only, else
+            for any batch, height and width.
+        report: Called with each difference found.
+
+    Returns:
+        The largest difference, relative to the largest value of an output.
+
+    Raises:
+        ImportError: An ONNX package is missing.
+        ArithmeticError: The difference exceeds ``TOLERANCE``.
+    """
+    require_packages()
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+        path = Path(folder, out.name)
+        trace(module, torch.randn(*shape), is_dynamic=bool(unseen)).save(str(path))
+        differences = [compare(module, path, each) for each in (shape, *unseen)]
+        for difference in differences:
+            report(difference)
+        largest = max(difference.largest for difference in differences)
+        if not largest <= TOLERANCE:  # not a number fails too
+            raise ArithmeticError(
+                f"ONNX Runtime differs from torch by {largest:.1e} of the largest value, more than "
+                f"{TOLERANCE:.0e}: {out} is not written"
+            )
+        # weights beyond protobuf's 2 GB stand in a file of their own, which must be there first
+        for file in sorted(Path(folder).iterdir(), key=lambda file: file == path):
+            os.replace(file, out.parent / file.name)
+    return largest
+
+
+def trace(module: nn.Module, images: Tensor, is_dynamic: bool) -> torch.onnx.ONNXProgram:
+    """Trace a module into an ONNX program with inputs 'images' and outputs 'output0', ..."""
+    with torch.no_grad():
+        names = [f"output{i}" for i in range(len(module(images)))]
+    axes = {0: "batch", 2: "height", 3: "width"}
+    return torch.onnx.export(
+        module,
+        (images,),
+        input_names=["images"],
+        output_names=names,
+        dynamic_shapes=(axes,) if is_dynamic else None,
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+
+
+@torch.no_grad()
+def compare(module: nn.Module, path: Path, shape: Sequence[int]) -> Difference:
+    """Run a module and its ONNX file on the same random images."""
+    from onnxruntime import InferenceSession
+
+    images = torch.randn(*shape)
+    session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    actual = session.run(None, {session.get_inputs()[0].name: images.numpy()})
+    return Difference(
+        tuple(shape),
+        max(
+            float(np.abs(a - e.numpy()).max() / e.abs().max())
+            for a, e in zip(actual, module(images), strict=True)
+        ),
+    )

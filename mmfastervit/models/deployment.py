@@ -1,0 +1,114 @@
+"""Turning a trained model into one that only infers, with less to compute.
+
+Batch normalisation goes into the convolution before it, layer scales into the linear layer before
+them, and position tables are kept for each size without looking whether their weights have changed.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .layers.attention import AttentionLayer
+from .layers.conv import ConvBlock, Stem
+from .layers.hat import AttentionStage, HATBlock
+
+
+def deploy(model: nn.Module) -> nn.Module:
+    """Prepare every layer of this package inside a model for inference, in place.
+
+    Works on what contains them as well: a detector, or a backbone with HAT inserted. What was
+    deployed already stays as it is. There is no way back but to build the model again and load its
+    checkpoint.
+
+    Args:
+        model: In eval mode.
+
+    Returns:
+        The model; its outputs are those of before to float rounding.
+
+    Raises:
+        RuntimeError: A part of it is in training mode.
+        ValueError: It has no layer of this package.
+    """
+    layers = [m for m in model.modules() if isinstance(m, (Stem, ConvBlock, AttentionLayer))]
+    blocks = [m for m in model.modules() if isinstance(m, HATBlock)]
+    if not layers and not blocks:
+        raise ValueError(f"there is no layer of mmfastervit in this {type(model).__name__}")
+    if model.training or any(m.training for m in (*layers, *blocks)):
+        raise RuntimeError(
+            f"this {type(model).__name__} is in training mode, where batch normalisation depends on"
+            " the batch: call eval() before it is deployed"
+        )
+    kept = {id(layer) for layer in propagating_layers(model)}
+    for layer in (m for m in layers if not m.deployed):
+        if isinstance(layer, AttentionLayer):
+            fold_scales(layer, keep_first=id(layer) in kept)
+        else:
+            fold_norms(layer)
+    for module in (m for m in (*layers, *blocks) if not m.deployed):
+        module.deployed = True
+        module.requires_grad_(False)
+        module.register_load_state_dict_pre_hook(refuse_loading)
+    return model
+
+
+def refuse_loading(module: nn.Module, *_) -> None:
+    """Pre-hook of ``load_state_dict``: a deployed layer has no place for what was trained.
+
+    Raises:
+        RuntimeError: Always.
+    """
+    raise RuntimeError(
+        f"this {type(module).__name__} is deployed: its normalisation and scales are folded into"
+        " other weights, so a checkpoint cannot be loaded. Build the model again, load the"
+        " checkpoint into that, and deploy it"
+    )
+
+
+def propagating_layers(model: nn.Module) -> list[AttentionLayer]:
+    """Carrier layers whose first scale serves twice: the propagation of carriers to pixels too."""
+    stages = (m for m in model.modules() if isinstance(m, AttentionStage))
+    return [stage.blocks[-1].carrier for stage in stages if stage.propagate]
+
+
+@torch.no_grad()
+def fold_norms(block: Stem | ConvBlock) -> None:
+    """Fold both batch normalisations of a block into its convolutions.
+
+    One that keeps no running statistics depends on the batch and stays.
+    """
+    for i in (1, 2):
+        norm = getattr(block, f"norm{i}")
+        if isinstance(norm, _BatchNorm) and norm.running_mean is not None:
+            factor, offset = affine_of(norm)
+            fold_affine(getattr(block, f"conv{i}"), factor, offset)
+            setattr(block, f"norm{i}", nn.Identity())
+
+
+def affine_of(norm: _BatchNorm) -> tuple[Tensor, Tensor]:
+    """What a batch normalisation multiplies by and adds in eval: float64 (C,) each."""
+    mean, factor = norm.running_mean.double(), (norm.running_var.double() + norm.eps).rsqrt()
+    if norm.affine:
+        factor = factor * norm.weight.double()
+    offset = -mean * factor
+    return factor, offset + norm.bias.double() if norm.affine else offset
+
+
+@torch.no_grad()
+def fold_scales(layer: AttentionLayer, keep_first: bool) -> None:
+    """Fold the layer scales into the linear layers before them; ``keep_first`` leaves that one."""
+    pairs = {"scale1": layer.attn.proj, "scale2": layer.mlp.fc2}
+    for name in ("scale2",) if keep_first else tuple(pairs):
+        scale = getattr(layer, name)
+        if not isinstance(scale, nn.Identity):
+            fold_affine(pairs[name], scale.gamma.double(), 0)
+            setattr(layer, name, nn.Identity())
+
+
+def fold_affine(layer: nn.Conv2d | nn.Linear, factor: Tensor, offset: Tensor | int) -> None:
+    """Make a layer return ``factor * y + offset`` instead of y, by channel (float64)."""
+    weight = layer.weight
+    folded = weight.double() * factor.view(-1, *[1] * (weight.ndim - 1))
+    bias = offset if layer.bias is None else layer.bias.double() * factor + offset
+    layer.weight = nn.Parameter(folded.to(weight.dtype))
+    layer.bias = nn.Parameter(bias.to(weight.dtype))

@@ -1,0 +1,169 @@
+"""What this package promises to reach on two CPU cores, and whether it does."""
+
+import statistics
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+
+from .benchmark import (
+    PRECISIONS,
+    Builder,
+    Case,
+    Conditions,
+    by_name,
+    memory_of,
+    prepare,
+    run_group,
+)
+from .measure import import_seconds, matrix_product, ratio, time_interleaved, time_once
+
+SIZES = ((512, 512), (800, 1280))
+LARGE = (2048, 2048)
+FRESH_SIZES = ((768, 1216), (800, 1280), (736, 1120), (608, 1024), (512, 896))
+
+
+@dataclass(frozen=True)
+class Target:
+    """A promise and what was measured."""
+
+    what: str
+    value: float | None  # None where this machine can't tell
+    limit: float
+    at_least: bool
+    why_not: str = ""  # measured
+
+    @property
+    def is_reached(self) -> bool:
+        if self.value is None:
+            return False
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+    def __str__(self) -> str:
+        must = f"(must be {'>=' if self.at_least else '<='} {self.limit})"
+        if self.value is None:
+            return f"not measured {self.what} {must}: {self.why_not}"
+        verdict = "reached" if self.is_reached else "NOT reached"
+        return f"{verdict:12} {self.what}: {self.value:.3f} {must}"
+
+
+def check_targets(
+    build: Builder,
+    ours: str,
+    theirs: str,
+    rounds: int = 7,
+    shrink: int = 1,
+    precisions: tuple[str, ...] = ("fp32", "bf16"),
+) -> Iterator[Target]:
+    """Measure one target after the other.
+
+    Args:
+        build: Makes the model of a name for images of a size; a function that can be pickled.
+        ours: Name of our model; with ``'+cp'`` behind it, it checkpoints its activations.
+        theirs: Name of the reference implementation's.
+        rounds: Timed calls of every case.
+        shrink: Divides every image side: for trying the command out, not for figures.
+        precisions: Of inference.
+    """
+
+    def scaled(size: tuple[int, int]) -> tuple[int, int]:
+        return size[0] // shrink, size[1] // shrink
+
+    for precision, size in product(precisions, SIZES):
+        yield from inference(build, ours, theirs, rounds, precision, scaled(size))
+    yield from training(build, ours, theirs, rounds, scaled(SIZES[0]))
+    yield cost_of_a_pixel(build, ours, rounds, scaled(SIZES[0]), scaled(LARGE))
+    yield fresh_sizes(build, ours, [scaled(size) for size in FRESH_SIZES])
+    yield Target("import mmfastervit beyond its dependencies, s", import_seconds(), 0.3, False)
+
+
+def inference(
+    build: Builder, ours: str, theirs: str, rounds: int, precision: str, size: tuple[int, int]
+) -> Iterator[Target]:
+    """Deployed against the reference implementation, and against the machine."""
+    conditions = Conditions("eval", precision, size, 1)
+    promises = (
+        (f"{conditions}, throughput over upstream's", 1.12),
+        (f"{conditions}, share of the matrix rate", {"fp32": 0.90, "bf16": 0.85}[precision]),
+    )
+    found, why_not = (None, None), emulation(precision)
+    if not why_not:
+        cases = [Case(ours, "deploy", conditions), Case(theirs, "eager", conditions)]
+        result = by_name(run_group(cases, build, cases[1].name, rounds, "cpu"))[cases[0].name]
+        found = result.ratio, result.share
+    for (what, limit), value in zip(promises, found, strict=True):
+        yield Target(what, value, limit, at_least=True, why_not=why_not)
+
+
+def emulation(precision: str) -> str:
+    """What to say of a precision that the processor has no arithmetic for; '' if it has."""
+    rates = {}
+    for name in ("fp32", precision):
+        multiply, operations = matrix_product(PRECISIONS[name], "cpu", side=256)
+        multiply()
+        rates[name] = operations / min(time_once(multiply) for _ in range(3))
+    if rates[precision] > rates["fp32"] / 4:
+        return ""
+    return (
+        f"this processor emulates {precision}, at {rates[precision]:.1f} GFLOP/s in a matrix "
+        f"product to {rates['fp32']:.0f} in fp32"
+    )
+
+
+def training(
+    build: Builder, ours: str, theirs: str, rounds: int, size: tuple[int, int]
+) -> Iterator[Target]:
+    """A training step against the reference implementation's, and with checkpointing."""
+    conditions = Conditions("train", "fp32", size, 2)
+    plain, saving, reference = (
+        Case(model, "eager", conditions) for model in (ours, f"{ours}+cp", theirs)
+    )
+    calls = {case.name: prepare(case, build, "cpu") for case in (plain, saving, reference)}
+    seconds = time_interleaved(calls, rounds)
+    calls.clear()
+    memory = {case.name: memory_of(case, build, "cpu") for case in (plain, saving, reference)}
+    faster = ratio(seconds[reference.name], seconds[plain.name])
+    yield Target(f"{conditions}, speed over upstream's", faster, 1.05, True)
+    smaller = memory[plain.name] / memory[reference.name]
+    yield Target(f"{conditions}, peak memory over upstream's", smaller, 0.9, False)
+    smaller = memory[saving.name] / memory[plain.name]
+    yield Target(f"{conditions}, with_cp, peak memory over without", smaller, 0.6, False)
+    slower = ratio(seconds[saving.name], seconds[plain.name])
+    yield Target(f"{conditions}, with_cp, step time over without", slower, 1.4, False)
+
+
+def cost_of_a_pixel(
+    build: Builder, ours: str, rounds: int, small: tuple[int, int], large: tuple[int, int]
+) -> Target:
+    """How much more a pixel of a large image takes than one of a small image."""
+    cases = [Case(ours, "deploy", Conditions("eval", "fp32", size, 1)) for size in (small, large)]
+    calls = {str(c.conditions.size): prepare(c, build, "cpu") for c in cases}
+    seconds = time_interleaved(calls, rounds)
+    pixels = large[0] * large[1] / (small[0] * small[1])
+    growth = ratio(seconds[str(large)], seconds[str(small)]) / pixels
+    return Target(f"cost of a pixel, {large} over {small}", growth, 1.1, False)
+
+
+def fresh_sizes(build: Builder, ours: str, sizes: list[tuple[int, int]]) -> Target:
+    """What the first image of a size takes over the next ones; the median over sizes."""
+    model = build(ours, sizes[0]).eval()
+    growth = []
+    with torch.no_grad():
+        model(torch.randn(1, 3, 224, 224))
+        for size in sizes:
+            images = torch.randn(1, 3, *size)
+            first, *steady = (time_once(lambda x=images: model(x)) for _ in range(4))
+            growth.append(first / statistics.median(steady))
+    return Target("first call at a new size over the next", statistics.median(growth), 1.3, False)
+
+
+def report(targets: Iterator[Target], tell: Callable[[str], None] = print) -> list[Target]:
+    """Tell every target as soon as it is measured; return them all."""
+    found = []
+    for target in targets:
+        tell(str(target))
+        found.append(target)
+    reached = sum(target.is_reached for target in found)
+    tell(f"{reached} of {len(found)} targets reached")
+    return found

@@ -1,0 +1,45 @@
+"""A test run with ``--deploy``: deployed while it lasts, the model untouched afterwards."""
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import HOOKS
+from torch import nn
+
+from mmfastervit import FasterViT
+from mmfastervit.engine import enable_deploy
+
+
+def test_the_hook_is_added_once_and_is_found_by_its_scope():
+    cfg = Config(dict(custom_hooks=[dict(type="EMAHook")]))
+    enable_deploy(cfg)
+    enable_deploy(cfg)
+    assert [hook.type for hook in cfg.custom_hooks] == ["EMAHook", "mmfastervit.DeployHook"]
+    assert HOOKS.build(cfg.custom_hooks[1]).priority == "VERY_HIGH"
+
+
+@torch.no_grad()
+def test_the_backbone_is_deployed_for_the_test_and_restored_after_it(tiny_arch):
+    hook = HOOKS.build(dict(type="mmfastervit.DeployHook"))
+    model = nn.Sequential(FasterViT(tiny_arch)).eval()
+    runner = SimpleNamespace(model=model, logger=logging.getLogger("test"))
+    original = model[0]
+    hook.before_test_iter(runner, 0)
+    deployed = model[0]
+    assert deployed.deployed
+    hook.before_test_iter(runner, 1)
+    assert model[0] is deployed
+    hook.after_test_epoch(runner, {})
+    assert model[0] is original
+    assert not original.deployed
+    model.train()
+
+
+def test_a_model_without_a_backbone_of_ours_is_refused():
+    hook = HOOKS.build(dict(type="mmfastervit.DeployHook"))
+    runner = SimpleNamespace(model=nn.Sequential(nn.Linear(1, 1)))
+    with pytest.raises(ValueError, match=r"nothing to deploy.*--deploy"):
+        hook.before_test_iter(runner, 0)

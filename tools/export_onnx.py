@@ -1,0 +1,79 @@
+"""Write a model as an ONNX file, checked by ONNX Runtime before it is there.
+
+Examples:
+    python tools/export_onnx.py CONFIG CHECKPOINT --out backbone.onnx
+    python tools/export_onnx.py configs/det/NAME.py CHECKPOINT --part neck --out neck.onnx
+    python tools/export_onnx.py configs/seg/NAME.py CHECKPOINT --part model --out upernet.onnx
+"""
+
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from pathlib import Path
+
+from mmfastervit import deploy
+from mmfastervit.engine import ConfigOptions, load_config
+from mmfastervit.export import (
+    PARTS,
+    TOLERANCE,
+    Difference,
+    build_part,
+    export_onnx,
+    require_packages,
+)
+
+
+def build_parser() -> ArgumentParser:
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("config", help="config file of a detector or segmentor")
+    parser.add_argument("checkpoint", nargs="?", help="file or URL (default: as init_cfg says)")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
+    parser.add_argument(
+        "--part",
+        choices=PARTS,
+        default="backbone",
+        help="the backbone, backbone and neck of a detector (both for any batch, height and width),"
+        " or a whole segmentor at one size (default: backbone)",
+    )
+    parser.add_argument(
+        "--size",
+        nargs=2,
+        type=int,
+        default=(512, 512),
+        metavar=("H", "W"),
+        help="image size of --part model (default: 512 512)",
+    )
+    parser.add_argument(
+        "--cfg-options", nargs="+", action=ConfigOptions, metavar="KEY=VALUE", help="change values"
+    )
+    return parser
+
+
+def run(args: Namespace) -> None:
+    """Build, export, check and write."""
+    require_packages()
+    if not args.out.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {args.out.parent} to write to")
+    module = build_part(load_config(args.config, args.cfg_options), args.part, args.checkpoint)
+    deploy(module)
+    fixed = dict(shape=(1, 3, *args.size), unseen=()) if args.part == "model" else {}
+    largest = export_onnx(module, args.out, report=tell, **fixed)
+    print(f"{args.out}: largest difference {largest:.1e} of the largest value, below {TOLERANCE}")
+
+
+def tell(difference: Difference) -> None:
+    shape = "x".join(map(str, difference.shape))
+    print(f"images of {shape}: ONNX Runtime differs by {difference.largest:.1e}", flush=True)
+
+
+def main() -> None:
+    parser = build_parser()
+    args = parser.parse_args()
+    try:
+        run(args)
+    except (ValueError, FileNotFoundError, ImportError) as error:
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
+    except ArithmeticError as error:
+        parser.exit(1, f"{parser.prog}: error: {error}\n")
+
+
+if __name__ == "__main__":
+    main()
