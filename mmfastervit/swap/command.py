@@ -8,7 +8,7 @@ from .audit import audit
 from .backbone import OPTIONS
 from .check import check as run_check
 from .planning import plan_swap
-from .reading import base_name
+from .reading import base_name, config_files
 from .summary import parts_of, summarise
 from .writing import check_target, write_config
 
@@ -48,7 +48,7 @@ def swap_command(
     """
     target = Path(out) if out else None
     if target:
-        check_target(target, force=force)
+        check_target(target, force=force, sources=config_files(config))
     unknown = sorted(set(backbone_options) - set(OPTIONS))
     if unknown:
         raise ValueError(f"--backbone-options: no {unknown}; there are {', '.join(OPTIONS)}")

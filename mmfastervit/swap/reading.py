@@ -31,6 +31,19 @@ def read_config(name: str | Path) -> Config:
     return Config.fromfile(path)
 
 
+def config_files(name: str | Path) -> tuple[Path, ...]:
+    """The files that a config is read from: its own, and all that its ``_base_`` lines lead to."""
+    waiting, found = [find_config(str(name)).resolve()], []
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.append(path)
+            bases = Config._get_base_files(str(path))
+            files = (Config._get_cfg_path(base, str(path))[0] for base in bases)
+            waiting += [Path(file).resolve() for file in files]
+    return tuple(found)
+
+
 def base_name(name: str | Path, target: Path) -> str:
     """How a config written to ``target`` names ``name`` as its base.
 

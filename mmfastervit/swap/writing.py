@@ -4,7 +4,7 @@ import copy
 import keyword
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from mmengine.config import Config
 
 from .edits import Change, plain
 from .planning import Swap
+from .reading import config_files
 
 _WIDTH = 100
 
@@ -34,11 +35,11 @@ def write_config(swap: Swap, base: str, target: Path, *, force: bool = False) ->
         force: Replace it if it is there.
 
     Raises:
-        ValueError: its name does not end in ``.py``, its folder is not there, or it is there and
-            ``force`` is not set.
+        ValueError: its name does not end in ``.py``, its folder is not there, it is there and
+            ``force`` is not set, or the original is read from it.
         RuntimeError: the file, read back, does not say what the swap says.
     """
-    check_target(target, force=force)
+    check_target(target, force=force, sources=_sources(swap))
     part = target.with_name(f"{target.stem}_{uuid.uuid4().hex}.py")
     try:
         part.write_text(config_text(swap, base), encoding="utf-8")
@@ -48,14 +49,34 @@ def write_config(swap: Swap, base: str, target: Path, *, force: bool = False) ->
         part.unlink(missing_ok=True)
 
 
-def check_target(target: Path, *, force: bool) -> None:
-    """Raise ValueError if no config can be written there, or one is there and ``force`` unset."""
+def check_target(target: Path, *, force: bool, sources: Collection[Path]) -> None:
+    """Look before the work whether a config can be written.
+
+    Args:
+        target: The file.
+        force: Replace it if it is there.
+        sources: The files of the original, which the new file builds on.
+
+    Raises:
+        ValueError: nothing can be written there, one is there and ``force`` is not set, or it is
+            one of ``sources``.
+    """
     if target.suffix != ".py":
         raise ValueError(f"--out {target}: expected a file name ending in .py")
     if not target.parent.is_dir():
         raise ValueError(f"--out {target}: there is no folder {target.parent}")
+    if target.resolve() in sources:
+        raise ValueError(
+            f"--out {target}: the original is read from this file, and the new one builds on it; "
+            "give another name"
+        )
     if target.exists() and not force:
         raise ValueError(f"--out {target} is there already; --force replaces it")
+
+
+def _sources(swap: Swap) -> tuple[Path, ...]:
+    name = swap.original.filename  # None, or no longer there, of a config that was made in memory
+    return config_files(name) if name and Path(name).is_file() else ()
 
 
 def compare(swap: Swap, read: Config) -> None:

@@ -96,6 +96,18 @@ def test_mistakes_are_named_and_leave_no_file(tmp_path, monkeypatch, options, me
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["mine.py", "base.py", "link.py"])
+def test_force_never_replaces_a_file_that_the_original_is_read_from(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path("base.py").write_text(f"_base_ = {RETINANET!r}\n")
+    Path("mine.py").write_text("_base_ = ['base.py']\n")
+    Path("link.py").symlink_to("base.py")
+    before = Path(name).read_text()
+    with pytest.raises(ValueError, match="the original is read from this file"):
+        swap_command("mine.py", "fastervit_0", out=name, force=True, backbone_options={})
+    assert Path(name).read_text() == before
+
+
 def test_a_command_that_would_do_nothing_ends_with_a_message(tmp_path):
     failed = swap(cwd=tmp_path)
     assert failed.returncode == 2
