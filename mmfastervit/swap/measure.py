@@ -2,7 +2,9 @@
 
 import ast
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -31,7 +33,7 @@ def measure(
         in_channels: Channels of the image.
 
     Returns:
-        The levels after the backbone, and those after the last neck.
+        The levels after the backbone, with their dilations, and those after the last neck.
     """
     image = ((in_channels, IMAGE_SIZE),)
     maps = _measure(_source([backbone]), scope, image)
@@ -39,7 +41,7 @@ def measure(
         after = ((maps[-1][0], 0),)  # whatever its window, for the image it was made for
     else:
         after = _measure(_source(necks), scope, maps) if necks else maps
-    return _levels(maps), _levels(after)
+    return _with_dilations(_levels(maps), backbone), _levels(after)
 
 
 def _source(parts: Sequence[dict]) -> str:
@@ -118,6 +120,28 @@ def _levels(maps: Sequence[tuple[int, int]]) -> tuple[Level, ...]:
     return tuple(
         Level(channels, nominal_stride(IMAGE_SIZE, side) if side else 0) for channels, side in maps
     )
+
+
+def _with_dilations(levels: tuple[Level, ...], backbone: dict) -> tuple[Level, ...]:
+    """Add what the backbone's config says; dilation that it does not say shows in equal strides."""
+    dilations = _instead_of_strides(backbone)
+    indices = backbone.get("out_indices", range(len(levels)))
+    if len(indices) != len(levels) or max(indices) >= len(dilations):
+        return levels
+    return tuple(
+        replace(level, dilation=dilations[i]) for level, i in zip(levels, indices, strict=True)
+    )
+
+
+def _instead_of_strides(backbone: dict) -> list[int]:
+    """For each stage, the dilation that stands in place of strides; FastFCN dilates besides."""
+    strides, dilations = backbone.get("strides") or (), backbone.get("dilations") or ()
+    factors, factor = [], 1
+    for stride, (before, dilation) in zip(strides, pairwise((1, *dilations)), strict=False):
+        if stride == 1 and dilation > before:
+            factor *= dilation // before
+        factors.append(factor)
+    return factors
 
 
 def parameter_names(backbone: dict, scope: str | None) -> tuple[str, ...]:

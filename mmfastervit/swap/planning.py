@@ -8,6 +8,8 @@ from typing import Any
 from mmengine.config import Config
 
 from mmfastervit.engine.config_tree import type_name
+from mmfastervit.models.backbones.archs import NUM_STAGES
+from mmfastervit.models.backbones.fastervit import STRIDES
 
 from .backbone import checkpoint_for, fastervit_config, licence_note
 from .consumers import (
@@ -23,7 +25,7 @@ from .consumers import (
 from .edits import ABSENT, Change, Path, apply_changes, plain, value_at
 from .errors import SwapRefusedError
 from .images import normalise
-from .levels import Level, is_dilated, stages_for
+from .levels import Level, stages_for
 from .measure import measure, parameter_names
 from .reading import read_config
 from .refusals import check_model, check_parts
@@ -236,16 +238,22 @@ def _consequences(
     part: dict, old: Sequence[Level], used, stages, changes: Sequence[Change]
 ) -> list[str]:
     notes = []
-    if is_dilated(old):
+    strides = [[old[i].stride for i in used], [STRIDES[stage] for stage in stages]]
+    if strides[0] != strides[1]:
         notes.append(
-            f"the old backbone was dilated, with maps at strides {[level.stride for level in old]};"
-            f" FasterViT's have {[4 * 2**stage for stage in stages]}: cheaper, and coarser at "
-            "borders. A decoder that refines (UPerNet, FPN) loses less"
+            f"the old backbone was dilated: the maps that are read have strides {strides[0]}, and "
+            f"FasterViT's {strides[1]}: cheaper, and coarser at borders. A decoder that refines "
+            "(UPerNet, FPN) loses less"
         )
     if len(old) == 1 and old[0].stride == 16:
         notes.append(
             "the old backbone gave one map of stride 16 (dilated C5, or C4); FasterViT gives stage "
             "2's, of that stride, and its stage 3 is not built. The FPN config uses all stages"
+        )
+    elif stages[-1] < NUM_STAGES - 1:
+        notes.append(
+            f"the coarsest map that is read has stride {strides[1][-1]}: FasterViT's stages after "
+            f"stage {stages[-1]} are not built"
         )
     if part["backbone"].get("in_channels", 3) != 3:
         notes.append(

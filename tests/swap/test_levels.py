@@ -6,8 +6,12 @@ from mmfastervit.swap import SwapRefusedError
 from mmfastervit.swap.levels import Level, match_order, nominal_stride, stages_for
 
 
-def levels(*strides: int) -> list[Level]:
-    return [Level(64 * (i + 1), stride) for i, stride in enumerate(strides)]
+def levels(*strides: int, dilations: tuple[int, ...] = ()) -> list[Level]:
+    dilations = dilations or (1,) * len(strides)
+    return [
+        Level(64 * (i + 1), stride, dilation)
+        for i, (stride, dilation) in enumerate(zip(strides, dilations, strict=True))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -24,6 +28,21 @@ def levels(*strides: int) -> list[Level]:
 )
 def test_stage_has_the_stride_and_dilated_maps_go_by_depth(strides, stages):
     assert stages_for(levels(*strides)) == stages
+
+
+@pytest.mark.parametrize(
+    ("strides", "dilations", "stages"),
+    [
+        ((8,), (4,), (3,)),
+        ((8,), (2,), (2,)),
+        ((8, 8), (2, 4), (2, 3)),
+        ((4, 8), (1, 4), (0, 3)),
+        ((8, 16), (1, 2), (1, 3)),
+        ((16,), (2,), (2,)),  # DC5
+    ],
+)
+def test_maps_of_a_network_that_says_its_dilations_go_by_depth(strides, dilations, stages):
+    assert stages_for(levels(*strides, dilations=dilations)) == stages
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,57 @@
+"""What is planned for configs that differ from the zoo's as a user's may."""
+
+import pytest
+
+from mmfastervit.swap import Swap, plan_swap
+from mmfastervit.swap.audit import audit
+from mmfastervit.swap.measure import measure
+from mmfastervit.swap.reading import read_config
+
+RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
+PSPNET = "mmseg::pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py"
+
+
+def planned(name: str, options: dict, arch="fastervit_0", **settings) -> Swap:
+    """Swap an installed config in which ``options`` were changed."""
+    cfg = read_config(name)
+    cfg.merge_from_dict(options)
+    return plan_swap(cfg, arch, **settings)
+
+
+@pytest.mark.parametrize(
+    ("given_out", "read", "stages"), [((3,), 0, (3,)), ((2, 3), 1, (3,)), ((0, 2), -1, (2,))]
+)
+def test_a_dilated_map_is_taken_by_depth_however_many_are_given_out(
+    given_out, read, stages, tiny_arch
+):
+    options = {
+        "model.backbone.out_indices": given_out,
+        "model.decode_head.in_index": read,
+        "model.decode_head.in_channels": 256 * 2 ** given_out[-1],
+        "model.auxiliary_head": None,
+    }
+    swap = planned(PSPNET, options, tiny_arch)
+    assert swap.config.model.backbone.out_indices == stages
+    dilated = f"have strides [8], and FasterViT's [{4 * 2 ** stages[0]}]"
+    assert any(dilated in note for note in swap.notes)
+    assert audit(swap)
+    assert any("not built" in note for note in swap.notes) == (stages != (3,))
+
+
+@pytest.mark.parametrize(
+    ("strides", "dilations", "instead"),
+    [
+        ((1, 2, 1, 1), (1, 1, 2, 4), (1, 1, 2, 4)),
+        ((1, 2, 2, 2), (1, 1, 2, 4), (1, 1, 1, 1)),
+        ((1, 2, 2, 1, 1, 1, 1), (1, 1, 1, 2, 2, 4, 4), (1, 1, 1, 2, 2, 4, 4)),
+    ],
+)
+def test_dilation_counts_where_it_stands_in_place_of_a_stride(strides, dilations, instead):
+    stages = tuple(range(len(strides)))
+    backbone = dict(strides=strides, dilations=dilations, out_indices=stages)
+    if len(strides) == 4:
+        backbone.update(type="ResNet", depth=18)
+    else:
+        backbone.update(type="MobileNetV2")
+    levels, _ = measure(backbone, (), "mmseg")
+    assert tuple(level.dilation for level in levels) == instead
