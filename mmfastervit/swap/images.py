@@ -1,6 +1,6 @@
 """Normalisation and channel order: FasterViT's weights want RGB, normalised as ImageNet is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmfastervit.engine.config_tree import type_name
@@ -42,7 +42,22 @@ def normalise(cfg: dict, channels: int) -> list[Change]:
             changes += _correct_normalize(transform, path)
         else:
             changes += _correct_fill(transform, path, means)
-    return changes
+    return changes + _correct_reid(cfg, changes)
+
+
+def _correct_reid(cfg: dict, changes: Sequence[Change]) -> list[Change]:
+    """Keep the channel order of the crops that a tracker hands to its re-identification network.
+
+    mmdet's ``imrenormalize`` undoes the preprocessor's mean and standard deviation, not its channel
+    order, and turns the channels round where ``to_rgb`` is set, as it is by default.
+    """
+    path = ("model", "tracker", "reid", "img_norm_cfg")
+    settings = value_at(cfg, path)
+    turned = ("model", "data_preprocessor", "bgr_to_rgb") in [change.path for change in changes]
+    if not turned or not isinstance(settings, dict) or not settings.get("to_rgb", True):
+        return []
+    why = "the tracker's crops come in RGB now: turned once more, re-identification would read BGR"
+    return [Change((*path, "to_rgb"), settings.get("to_rgb", ABSENT), False, why)]
 
 
 def _preprocessors(cfg: dict) -> Iterator[tuple[Path, dict]]:
