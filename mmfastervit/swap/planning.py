@@ -11,7 +11,7 @@ from mmfastervit.engine.config_tree import type_name
 from mmfastervit.models.backbones.archs import NUM_STAGES
 from mmfastervit.models.backbones.fastervit import STRIDES
 
-from .backbone import checkpoint_for, fastervit_config, licence_note
+from .backbone import checkpoint_for, fastervit_config, licence_note, settings_of
 from .consumers import (
     decode_heads,
     neck_configs,
@@ -32,10 +32,13 @@ from .refusals import check_model, check_parts
 from .training import (
     RECIPES,
     adapt_optimizer,
+    batch_of,
     custom_keys,
     drop_checkpoints,
     drop_layer_decay,
     forget_names,
+    leave_old_run,
+    optimizer_note,
     replace_custom_keys,
 )
 
@@ -79,7 +82,7 @@ def swap_backbone(
         cfg: A config, a config file, or the name of an installed one, ``"mmdet::FOLDER/FILE.py"``.
         arch: Name of the architecture, ``"fastervit_0"`` and so on, or a dict of the fields of
             :class:`~mmfastervit.models.backbones.archs.Arch`.
-        pretrained: Weights: a path, a URL, ``"mmfastervit://NAME"``, or ``"none"``; None takes the
+        pretrained: Weights: a file, a URL, ``"mmfastervit://NAME"``, or ``"none"``; None takes the
             published ones of ``arch`` (for non-commercial use).
         backbone_options: Further arguments of :class:`~mmfastervit.FasterViT`.
         keep_optimizer: Leave SGD where it is SGD, instead of the recipe's AdamW.
@@ -90,6 +93,7 @@ def swap_backbone(
     Raises:
         SwapRefusedError: the backbone of this model can't be swapped; says why.
         ValueError: an unknown arch, weights that don't fit it, or a config that doesn't fit itself.
+        FileNotFoundError: there is no such config, or no such file of weights.
         TypeError: an unknown option.
     """
     return plan_swap(
@@ -124,16 +128,23 @@ def plan_swap(
     old, old_out = measure(part["backbone"], neck_configs(part), scope, in_channels)
     used = used_levels(part, old)
     stages = tuple(stages_for(old)[i] for i in used)
-    backbone = fastervit_config(arch, stages, checkpoint, backbone_options or {}, in_channels)
+    options = {**settings_of(part["backbone"]), **(backbone_options or {})}
+    backbone = fastervit_config(arch, stages, checkpoint, options, in_channels)
 
     changes = [_backbone_change(part, path, backbone)]
     changes += _reader_changes(part, path, backbone, old, old_out, used, scope, in_channels)
     changes = [*normalise(cfg, in_channels), *changes]
     changes += _unread_maps(cfg, part)
-    changes += drop_checkpoints(cfg, path)
+    changes += leave_old_run(cfg) + drop_checkpoints(cfg, path)
     changes += forget_names(cfg, _dropped_weights(part, changes))
-    changes += _training_changes(cfg, path, backbone, scope, keep_optimizer)
-    notes = [*_consequences(part, old, used, stages, changes), licence_note(checkpoint)]
+    changes += _names_in_training(cfg, path, backbone, scope)
+    notes = _consequences(part, old, used, stages, changes)
+    if not keep_optimizer:
+        recipe = _recipe(cfg, scope)
+        batch = batch_of(cfg, original.filename, recipe)
+        changes += adapt_optimizer(cfg, recipe, batch)
+        notes.append(optimizer_note(cfg, recipe, batch))
+    notes.append(licence_note(checkpoint))
     return Swap(original, tuple(changes), tuple(note for note in notes if note), path)
 
 
@@ -167,6 +178,9 @@ def _backbone_change(part: dict, path: Path, backbone: dict) -> Change:
     if settings:
         listed = ", ".join(f"{key}={value}" for key, value in settings.items())
         why += f"; {listed} of the old one do not carry over: all of it is trained"
+    kept = [key for key, value in settings_of(old).items() if backbone.get(key) == value]
+    if kept:
+        why += f"; {' and '.join(kept)} as the old one had"
     return Change((*path, "backbone"), old, dict(_delete_=True, **backbone), why)
 
 
@@ -217,15 +231,14 @@ def _dropped_weights(part: dict, changes: Sequence[Change]) -> list[Any]:
     return inside + [change.was for change in changes if change.path[-1] == "pretrained"]
 
 
-def _training_changes(cfg, path, backbone, scope, keep_optimizer) -> list[Change]:
+def _names_in_training(cfg: dict, path: Path, backbone: dict, scope: str | None) -> list[Change]:
+    """Changes of the optimizer's settings that go by the names of the old backbone's parts."""
     changes = drop_layer_decay(cfg)
     if not changes and custom_keys(cfg):
         prefix = ".".join((*path[1:], "backbone", ""))
         old = value_at(cfg, (*path, "backbone"))
         names = [parameter_names(one, scope) for one in (old, backbone)]
         changes = replace_custom_keys(cfg, prefix, *names)
-    if not keep_optimizer:
-        changes = [*changes, *adapt_optimizer(cfg, _recipe(cfg, scope))]
     return changes
 
 

@@ -48,6 +48,15 @@ def test_configs_that_differ_in_schedule_share_a_model_and_others_do_not(tiny_ar
     assert keys[0] == keys[1] != keys[2]
 
 
+def test_how_the_backbone_shares_its_work_does_not_tell_models_apart(tiny_arch):
+    name = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
+    options = dict(with_cp=True, norm_cfg=dict(type="SyncBN"))
+    shared = plan_swap(name, tiny_arch, backbone_options=options)
+    assert model_key(shared) == model_key(plan_swap(name, tiny_arch))
+    frozen = plan_swap(name, tiny_arch, backbone_options=dict(frozen_stages=1))
+    assert model_key(frozen) != model_key(shared)
+
+
 def test_every_config_of_a_zoo_is_named_and_its_parts_are_not():
     names = zoo_names("mmseg")
     assert len(names) == len(set(names)) > 600

@@ -55,3 +55,14 @@ def test_dilation_counts_where_it_stands_in_place_of_a_stride(strides, dilations
         backbone.update(type="MobileNetV2")
     levels, _ = measure(backbone, (), "mmseg")
     assert tuple(level.dilation for level in levels) == instead
+
+
+def test_what_carries_over_from_the_old_backbone_is_built_and_said_and_options_win(tiny_arch):
+    swap = planned(PSPNET, {"model.backbone.with_cp": True}, tiny_arch)
+    assert swap.config.model.backbone.norm_cfg.type == "SyncBN"
+    assert swap.config.model.backbone.with_cp is True
+    (change,) = (change for change in swap.changes if change.key == "model.backbone")
+    assert "with_cp and norm_cfg as the old one had" in change.why
+    swap = planned(PSPNET, {}, tiny_arch, backbone_options=dict(norm_cfg=dict(type="BN")))
+    assert swap.config.model.backbone.norm_cfg == dict(type="BN")
+    assert "4xb2 in the file's name" in str(swap.changes)
