@@ -15,10 +15,11 @@ from torch.overrides import TorchFunctionMode
 from mmfastervit.engine.config_tree import type_name
 
 from .edits import plain
+from .errors import explained
 from .levels import Level, nominal_stride
 
 IMAGE_SIZE = 512
-_POOLING = "GlobalAveragePooling"
+POOLING = "GlobalAveragePooling"
 
 
 def measure(
@@ -34,13 +35,23 @@ def measure(
 
     Returns:
         The levels after the backbone, with their dilations, and those after the last neck.
+
+    Raises:
+        ValueError: the backbone or a neck can't be built, or gives no maps of such an image.
     """
     image = ((in_channels, IMAGE_SIZE),)
-    maps = _measure(_source([backbone]), scope, image)
-    if any(type_name(neck["type"]) == _POOLING for neck in necks):
+    name = type_name(backbone.get("type", "without a type"))
+    size = f"a {IMAGE_SIZE}x{IMAGE_SIZE} image"
+    with explained(f"the backbone {name} can't be built and run on {size} by its config"):
+        maps = _measure(_source([backbone]), scope, image)
+    if any(type_name(neck.get("type", "")) == POOLING for neck in necks):
         after = ((maps[-1][0], 0),)  # whatever its window, for the image it was made for
+    elif necks:
+        listed = ", ".join(type_name(neck.get("type", "without a type")) for neck in necks)
+        with explained(f"the neck {listed} can't be built and run after {name} by its config"):
+            after = _measure(_source(necks), scope, maps)
     else:
-        after = _measure(_source(necks), scope, maps) if necks else maps
+        after = maps
     return _with_dilations(_levels(maps), backbone), _levels(after)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from mmengine.config import Config
 
 from .edits import Change, plain
+from .errors import SwapAuditError
 from .planning import Swap
 from .reading import config_files
 
@@ -37,7 +38,7 @@ def write_config(swap: Swap, base: str, target: Path, *, force: bool = False) ->
     Raises:
         ValueError: its name does not end in ``.py``, its folder is not there, it is there and
             ``force`` is not set, or the original is read from it.
-        RuntimeError: the file, read back, does not say what the swap says.
+        SwapAuditError: the file, read back, does not say what the swap says.
     """
     check_target(target, force=force, sources=_sources(swap))
     part = target.with_name(f"{target.stem}_{uuid.uuid4().hex}.py")
@@ -80,13 +81,13 @@ def _sources(swap: Swap) -> tuple[Path, ...]:
 
 
 def compare(swap: Swap, read: Config) -> None:
-    """Raise RuntimeError where ``read`` does not say what ``swap`` says."""
+    """Raise SwapAuditError where ``read`` does not say what ``swap`` says."""
     variables = {name for name, _, _ in _split(swap.changes, set(swap.original.to_dict()))[0]}
     variables -= {change.path[0] for change in swap.changes}
     wanted, found = plain(swap.config.to_dict()), plain(read.to_dict())
     wrong = [key for key in wanted if key not in variables and found.get(key) != wanted[key]]
     if wrong:
-        raise RuntimeError(f"the written file differs from the swap in {', '.join(wrong)}")
+        raise SwapAuditError(f"the written file differs from the swap in {', '.join(wrong)}")
 
 
 def config_text(swap: Swap, base: str) -> str:
