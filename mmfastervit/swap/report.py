@@ -11,6 +11,7 @@ Record = Mapping[str, Any]
 # How far a config came, from the last; the first four are of swapped ones.
 PASSED, ONLY_BUILT, ONLY_SWAPPED, SAME_AS_ORIGINAL = "passed", "built", "swapped", "as original"
 _STATES = (PASSED, SAME_AS_ORIGINAL, ONLY_BUILT, ONLY_SWAPPED, FAILED, ORIGINAL_FAILS)
+_BUILT, _BUILT_OF_RUNNING = "any, built", "original passes, built"  # counted beside the states
 _REACH = {None: 0, "built": 1, "trained": 2, "predicted": 3}
 
 
@@ -77,8 +78,12 @@ def _totals(swaps, steps) -> str:
     for swap in swaps:
         for key in (swap["config"].partition("::")[0], "all"):
             counts[key][state_of(swap, steps)] += 1
+            counts[key][_BUILT] += _is_built(swap, steps)
+            counts[key][_BUILT_OF_RUNNING] += (
+                _is_built(swap, steps) and state_of(swap, steps) != SAME_AS_ORIGINAL
+            )
     rows = {
-        "configs": lambda count: count.total(),
+        "configs": lambda count: sum(count[state] for state in (*_STATES, REFUSED, UNREADABLE)),
         "not readable by mmengine": lambda count: count[UNREADABLE],
         "refused, with the reason": lambda count: count[REFUSED],
         "**left to swap**": _to_swap,
@@ -89,21 +94,33 @@ def _totals(swaps, steps) -> str:
         "swapped and built, a step failed": lambda count: count[ONLY_BUILT],
         "swapped, not built": lambda count: count[ONLY_SWAPPED],
         "not swapped: failed": lambda count: count[FAILED],
-        "**built, of those left to swap**": lambda count: _share(_built(count), _to_swap(count)),
+        "**built, of those left to swap**": lambda count: _share(count[_BUILT], _to_swap(count)),
         "**passed both steps, of those left to swap**": lambda count: _share(
             count[PASSED], _to_swap(count)
+        ),
+        "**built, of those whose original passes here**": lambda count: _share(
+            count[_BUILT_OF_RUNNING], _running(count)
+        ),
+        "**passed both steps, of those whose original passes here**": lambda count: _share(
+            count[PASSED], _running(count)
         ),
     }
     body = [[name, *(str(of(counts[key])) for key in counts)] for name, of in rows.items()]
     return "## Totals\n\n" + _table(["", *counts], body)
 
 
+def _is_built(swap: Record, steps: Mapping[str, Record]) -> bool:
+    """Whether the swapped model was built, whatever became of the steps after it."""
+    return swap["status"] == SWAPPED and steps[swap["model"]]["reached"] is not None
+
+
 def _to_swap(count: Counter) -> int:
     return sum(count[state] for state in _STATES)
 
 
-def _built(count: Counter) -> int:
-    return count[PASSED] + count[ONLY_BUILT] + count[SAME_AS_ORIGINAL]
+def _running(count: Counter) -> int:
+    """Those left to swap but for the ones whose original fails as well."""
+    return _to_swap(count) - count[SAME_AS_ORIGINAL] - count[ORIGINAL_FAILS]
 
 
 def _share(part: int, whole: int) -> str:

@@ -129,7 +129,7 @@ def _split(changes: Sequence[Change], taken: set[str]):
             continue
         place = change.path[:cut]
         if place not in lists:
-            name = _variable(place, taken | {name for name, _ in lists.values()})
+            name = _variable(place, taken, {name for name, _ in lists.values()})
             lists[place] = (name, [])
             _put(tree, place, _Name(name))
         lists[place][1].append(change)
@@ -144,13 +144,17 @@ def _put(tree: dict, path: Sequence[str], value: Any) -> None:
     tree[path[-1]] = copy.deepcopy(value)  # later changes may reach into it
 
 
-def _variable(place: Sequence[str], taken: set[str]) -> str:
+def _variable(place: Sequence[str], taken: set[str], used: set[str]) -> str:
     if len(place) == 1:
         return place[0]
-    if place[-1] == "pipeline":
-        return place[0].replace("dataloader", "pipeline")
-    name = place[-1]
-    return name if name not in taken else f"{place[-2]}_{name}"
+    if place[-1] == "pipeline":  # may replace the base's variable of that name, as a person would
+        name, unusable = place[0].replace("dataloader", "pipeline"), used
+    else:
+        name, unusable = place[-1], taken | used
+    for key in reversed(place[:-1]):
+        if name in unusable:
+            name = f"{key}_{name}"
+    return name
 
 
 def _subscript(path: Sequence[str | int]) -> str:

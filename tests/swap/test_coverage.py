@@ -36,6 +36,15 @@ def test_page_has_the_shares_of_what_is_left_to_swap(tmp_path):
     assert "E: mine" in page
 
 
+def test_what_failed_on_both_sides_before_it_was_built_is_not_counted_as_built(tmp_path):
+    late = dict(reached=None, reason="longer", original_reached=None, original_reason="longer")
+    write_report(SWAPS, {**STEPS, "m3": late}, "fastervit_0", tmp_path / "page.md")
+    page = (tmp_path / "page.md").read_text()
+    assert "| **built, of those left to swap** | 3 (75.0%) | 3 (75.0%) |" in page
+    assert "| **built, of those whose original passes here** | 3 (100.0%) |" in page
+    assert "| **passed both steps, of those whose original passes here** | 2 (66.7%) |" in page
+
+
 def test_configs_that_differ_in_schedule_share_a_model_and_others_do_not(tiny_arch):
     keys = [
         model_key(plan_swap(f"mmdet::{name}_coco.py", tiny_arch))
