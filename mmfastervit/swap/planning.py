@@ -1,6 +1,6 @@
 """From a config and an architecture to the list of changes that swap the backbone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -25,10 +25,10 @@ from .consumers import (
 from .edits import ABSENT, Change, Path, apply_changes, plain, value_at
 from .errors import SwapRefusedError
 from .images import normalise
-from .levels import Level, stages_for
-from .measure import measure, parameter_names
+from .levels import Level, is_dilated, stages_for
+from .measure import POOLING, measure, parameter_names
 from .reading import read_config
-from .refusals import check_model, check_parts
+from .refusals import check_model, check_parts, nearest_config
 from .training import (
     RECIPES,
     adapt_optimizer,
@@ -117,28 +117,33 @@ def plan_swap(
     original = cfg if isinstance(cfg, Config) else read_config(cfg)
     cfg = plain(original.to_dict())
     checkpoint = checkpoint_for(arch, pretrained)
-    check_model(cfg)
+    scope = scope_of(cfg)
+    check_model(cfg, scope)
     path = find_model(cfg)
     part = value_at(cfg, path)
-    check_parts(part)
-    scope = scope_of(cfg)
+    check_parts(part, scope)
     in_channels = part["backbone"].get("in_channels", 3)
     if in_channels != 3 and pretrained is None:
         checkpoint = None  # the published stem reads three channels
     old, old_out = measure(part["backbone"], neck_configs(part), scope, in_channels)
     used = used_levels(part, old)
-    stages = tuple(stages_for(old)[i] for i in used)
+    all_stages = stages_for(old, nearest_config(part, scope))
+    stages = tuple(all_stages[i] for i in used)
     options = {**settings_of(part["backbone"]), **(backbone_options or {})}
     backbone = fastervit_config(arch, stages, checkpoint, options, in_channels)
 
+    def after_necks(necks: Sequence[dict]) -> Sequence[Level]:
+        return measure(backbone, necks, scope, in_channels)[1]
+
+    maps = _Maps(old, old_out, after_necks(()), used, after_necks)
     changes = [_backbone_change(part, path, backbone)]
-    changes += _reader_changes(part, path, backbone, old, old_out, used, scope, in_channels)
+    changes += _reader_changes(part, path, maps)
     changes = [*normalise(cfg, in_channels), *changes]
     changes += _unread_maps(cfg, part)
     changes += leave_old_run(cfg) + drop_checkpoints(cfg, path)
     changes += forget_names(cfg, _dropped_weights(part, changes))
     changes += _names_in_training(cfg, path, backbone, scope)
-    notes = _consequences(part, old, used, stages, changes)
+    notes = _consequences(part, maps, stages)
     if not keep_optimizer:
         recipe = _recipe(cfg, scope)
         batch = batch_of(cfg, original.filename, recipe)
@@ -184,33 +189,66 @@ def _backbone_change(part: dict, path: Path, backbone: dict) -> Change:
     return Change((*path, "backbone"), old, dict(_delete_=True, **backbone), why)
 
 
-def _reader_changes(part, path, backbone, old, old_out, used, scope, in_channels) -> list[Change]:
+@dataclass(frozen=True)
+class _Maps:
+    """What the parts of a model give out, before and after.
+
+    Args:
+        old: Levels of the old backbone.
+        old_out: Those after the necks.
+        new: Levels of FasterViT.
+        used: Positions in ``old`` of the maps that FasterViT's take the place of.
+        after_necks: Given the configs of the necks, the levels after them with FasterViT.
+    """
+
+    old: Sequence[Level]
+    old_out: Sequence[Level]
+    new: Sequence[Level]
+    used: tuple[int, ...]
+    after_necks: Callable[[Sequence[dict]], Sequence[Level]]
+
+
+def _reader_changes(part: dict, path: Path, maps: _Maps) -> list[Change]:
     """Changes of the neck and of the heads."""
     necks = [plain(neck) for neck in neck_configs(part)]
-    new, new_out = measure(backbone, (), scope, in_channels)
-    changes, kept = [], used
     if necks:
-        listed = isinstance(part["neck"], (list, tuple))
-        neck_path = (*path, "neck", 0) if listed else (*path, "neck")
-        changes = rewrite_neck(necks[0], neck_path, old, new, used)
+        changes = _neck_changes(part, path, maps)
         necks[0].update({change.path[-1]: change.now for change in changes})
-        new_out = measure(backbone, necks, scope, in_channels)[1]
-        kept = tuple(range(len(old_out)))
-        if len(new_out) != len(old_out):
-            raise ValueError(
-                f"{type_name(necks[0]['type'])} gave {len(old_out)} maps, and with FasterViT "
-                f"{len(new_out)}"
-            )
-    if new_out == old_out:
-        return changes
-    readings = plan_readings(part, path, old_out)
-    if readings:
-        for place, head in decode_heads(part, path):
-            changes += rewrite_decode_head(head, place, old_out, new_out, kept, readings[place])
+        kept = tuple(range(len(maps.old_out)))
+    elif maps.old[0].stride == 0:
+        necks, kept = [dict(type=POOLING)], maps.used
+        now = dict(_delete_=True, **necks[0]) if "neck" in part else necks[0]
+        why = "the old backbone pooled its last map itself"
+        changes = [Change((*path, "neck"), part.get("neck", ABSENT), now, why)]
     else:
-        heads = list(rewrite_plain_heads(part, path, [old_out[i] for i in kept], new_out))
-        changes += heads
-        if not heads:
+        changes, kept = [], maps.used
+    new_out = maps.after_necks(necks)
+    if neck_configs(part) and len(new_out) != len(maps.old_out):
+        raise ValueError(
+            f"{type_name(necks[0]['type'])} gave {len(maps.old_out)} maps, and with FasterViT "
+            f"{len(new_out)}"
+        )
+    if new_out != maps.old_out:
+        changes += _head_changes(part, path, maps.old_out, new_out, kept)
+    return changes
+
+
+def _neck_changes(part: dict, path: Path, maps: _Maps) -> list[Change]:
+    listed = isinstance(part["neck"], (list, tuple))
+    neck_path = (*path, "neck", 0) if listed else (*path, "neck")
+    return rewrite_neck(neck_configs(part)[0], neck_path, maps.old, maps.new, maps.used)
+
+
+def _head_changes(
+    part: dict, path: Path, old_out: Sequence[Level], new_out: Sequence[Level], kept: tuple
+) -> list[Change]:
+    changes = []
+    readings = plan_readings(part, path, old_out)
+    for place, head in decode_heads(part, path):
+        changes += rewrite_decode_head(head, place, old_out, new_out, kept, readings[place])
+    if not readings:
+        changes = list(rewrite_plain_heads(part, path, [old_out[i] for i in kept], new_out))
+        if not changes:
             raise ValueError(
                 f"no head of {type_name(part['type'])} names the channels of the maps that it "
                 f"reads, {[level.channels for level in old_out]}: it can't be told what to change"
@@ -247,12 +285,11 @@ def _recipe(cfg: dict, scope: str | None):
     return RECIPES["mmpretrain" if classifies else "mmseg" if scope == "mmseg" else "mmdet"]
 
 
-def _consequences(
-    part: dict, old: Sequence[Level], used, stages, changes: Sequence[Change]
-) -> list[str]:
+def _consequences(part: dict, maps: _Maps, stages: tuple[int, ...]) -> list[str]:
     notes = []
-    strides = [[old[i].stride for i in used], [STRIDES[stage] for stage in stages]]
-    if strides[0] != strides[1]:
+    old = maps.old
+    strides = [[old[i].stride for i in maps.used], [STRIDES[stage] for stage in stages]]
+    if strides[0] != strides[1] and is_dilated(old):
         notes.append(
             f"the old backbone was dilated: the maps that are read have strides {strides[0]}, and "
             f"FasterViT's {strides[1]}: cheaper, and coarser at borders. A decoder that refines "

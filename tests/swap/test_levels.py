@@ -24,6 +24,7 @@ def levels(*strides: int, dilations: tuple[int, ...] = ()) -> list[Level]:
         ((32,), (3,)),
         ((4, 8, 8, 8), (0, 1, 2, 3)),
         ((4, 8, 16, 16), (0, 1, 2, 3)),
+        ((0,), (3,)),  # a pooled vector
     ],
 )
 def test_stage_has_the_stride_and_dilated_maps_go_by_depth(strides, stages):
@@ -48,15 +49,17 @@ def test_maps_of_a_network_that_says_its_dilations_go_by_depth(strides, dilation
 @pytest.mark.parametrize(
     ("strides", "reason"),
     [
-        ((16, 16, 16, 16), "not hierarchical"),
+        ((16, 16, 16, 16), "no pyramid"),
+        ((0, 0), "pooled"),
+        ((4, 4, 8, 16, 32), "has 4 stages"),
         ((8, 16, 32, 64), "coarsest"),
         ((2, 4, 8, 16), "finest"),
         ((32, 16, 8), "do not increase"),
     ],
 )
 def test_strides_without_a_stage_are_refused_with_the_reason(strides, reason):
-    with pytest.raises(SwapRefusedError, match=reason):
-        stages_for(levels(*strides))
+    with pytest.raises(SwapRefusedError, match=f"{reason}.*can: mmdet::near.py"):
+        stages_for(levels(*strides), "mmdet::near.py")
 
 
 def test_a_list_of_channels_is_read_forwards_or_backwards_and_nothing_else():

@@ -6,8 +6,10 @@ from mmfastervit.swap import Swap, plan_swap
 from mmfastervit.swap.audit import audit
 from mmfastervit.swap.measure import measure
 from mmfastervit.swap.reading import read_config
+from mmfastervit.swap.writing import write_config
 
 RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
+CONVNEXT = "mmpretrain::convnext/convnext-tiny_32xb128_in1k.py"
 PSPNET = "mmseg::pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py"
 
 
@@ -66,3 +68,27 @@ def test_what_carries_over_from_the_old_backbone_is_built_and_said_and_options_w
     swap = planned(PSPNET, {}, tiny_arch, backbone_options=dict(norm_cfg=dict(type="BN")))
     assert swap.config.model.backbone.norm_cfg == dict(type="BN")
     assert "4xb2 in the file's name" in str(swap.changes)
+
+
+@pytest.mark.parametrize("options", [{}, {"model.neck": None}])
+def test_a_classifier_whose_backbone_pooled_gets_a_neck_that_pools(tiny_arch, options, tmp_path):
+    swap = planned(CONVNEXT, options, tiny_arch)
+    base = tmp_path / "base.py"
+    base.write_text(swap.original.pretty_text)
+    write_config(swap, "base.py", tmp_path / "mine.py")
+    assert swap.config.model.neck == dict(type="GlobalAveragePooling")
+    assert swap.config.model.backbone.out_indices == (3,)
+    assert swap.config.model.head.in_channels == 64
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("vgg/vgg11_8xb32_in1k", "the backbone VGG can't be built and run"),
+        ("inception_v3/inception-v3_8xb32_in1k", "the backbone InceptionV3 can't be built and run"),
+        ("deit/deit-base-distilled_16xb32_in1k-384px", "DistilledVisionTransformer"),
+    ],
+)
+def test_backbones_that_give_no_maps_are_an_error_in_words(name, message):
+    with pytest.raises(ValueError, match=message):
+        plan_swap(f"mmpretrain::{name}.py", "fastervit_0")
