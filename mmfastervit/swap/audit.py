@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .consumers import decode_heads, head_indices, neck_configs
+from .consumers import decode_heads, has_decode_heads, head_indices, neck_configs
 from .edits import Path, plain, value_at
 from .errors import SwapAuditError
 from .levels import Level, is_dilated
@@ -35,7 +35,7 @@ def audit(swap: Swap) -> list[str]:
         for part in parts
     )
     may_coarsen, outs = is_dilated(old), (old_out, new_out)
-    if any(True for _ in decode_heads(parts[0], ())):
+    if has_decode_heads(parts[0]):
         reads = [_decode_reads(part, out) for part, out in zip(parts, outs, strict=True)]
     else:
         reads = [{"heads": list(out)} for out in outs]

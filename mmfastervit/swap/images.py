@@ -18,7 +18,13 @@ _PIPELINE_HOLDERS = (
     "tta_pipeline",
     "custom_hooks",
 )
-_CLASSIFY = {"ImageClassifier", "BaseReID"}  # whose preprocessors call the channel order to_rgb
+# Preprocessors that call the channel order to_rgb; those of detectors and segmentors bgr_to_rgb.
+_TO_RGB = {
+    "ClsDataPreprocessor",
+    "MultiModalDataPreprocessor",
+    "ReIDDataPreprocessor",
+    "SelfSupDataPreprocessor",
+}
 
 
 def normalise(cfg: dict, channels: int) -> list[Change]:
@@ -30,11 +36,10 @@ def normalise(cfg: dict, channels: int) -> list[Change]:
     """
     preprocessors = list(_preprocessors(cfg))
     transforms = [one for key in _PIPELINE_HOLDERS for one in _transforms(cfg.get(key), (key,))]
-    classifies = type_name(cfg["model"].get("type", "")) in _CLASSIFY
-    order = "to_rgb" if classifies else "bgr_to_rgb"
     changes = []
     if not any(type_name(one["type"]) == "Normalize" for _, one in transforms):
         for path, preprocessor in preprocessors:
+            order = _order_key(preprocessor, cfg.get("default_scope"))
             changes += _correct(preprocessor, path, channels, order)
     means = [list(one["mean"]) for _, one in preprocessors if one.get("mean")]
     for path, transform in transforms:
@@ -74,6 +79,16 @@ def _preprocessors(cfg: dict) -> Iterator[tuple[Path, dict]]:
             preprocessor, place = preprocessor["data_preprocessor"], (*place, "data_preprocessor")
         if not preprocessor.get("use_det_processor"):
             yield place, preprocessor
+
+
+def _order_key(preprocessor: dict, scope: str | None) -> str:
+    """The argument that turns BGR to RGB: by the one that is set, the type, or the package."""
+    for key in ("to_rgb", "bgr_to_rgb"):
+        if key in preprocessor:
+            return key
+    if "type" in preprocessor:
+        return "to_rgb" if type_name(preprocessor["type"]) in _TO_RGB else "bgr_to_rgb"
+    return "to_rgb" if scope == "mmpretrain" else "bgr_to_rgb"
 
 
 def _correct(preprocessor: dict, path: Path, channels: int, order: str) -> Iterator[Change]:

@@ -31,12 +31,14 @@ from .reading import read_config
 from .refusals import check_model, check_parts, nearest_config
 from .training import (
     RECIPES,
+    Recipe,
     adapt_optimizer,
     batch_of,
     custom_keys,
     drop_checkpoints,
     drop_layer_decay,
     forget_names,
+    hooks_that_name,
     leave_old_run,
     optimizer_note,
     replace_custom_keys,
@@ -142,10 +144,11 @@ def plan_swap(
     changes += _unread_maps(cfg, part)
     changes += leave_old_run(cfg) + drop_checkpoints(cfg, path)
     changes += forget_names(cfg, _dropped_weights(part, changes))
-    changes += _names_in_training(cfg, path, backbone, scope)
-    notes = _consequences(part, maps, stages)
+    in_training, notes = _names_in_training(cfg, path, backbone, scope)
+    changes += in_training
+    notes = [*_consequences(part, maps, stages), *notes]
     if not keep_optimizer:
-        recipe = _recipe(cfg, scope)
+        recipe = _recipe(part, scope)
         batch = batch_of(cfg, original.filename, recipe)
         changes += adapt_optimizer(cfg, recipe, batch)
         notes.append(optimizer_note(cfg, recipe, batch))
@@ -269,20 +272,26 @@ def _dropped_weights(part: dict, changes: Sequence[Change]) -> list[Any]:
     return inside + [change.was for change in changes if change.path[-1] == "pretrained"]
 
 
-def _names_in_training(cfg: dict, path: Path, backbone: dict, scope: str | None) -> list[Change]:
-    """Changes of the optimizer's settings that go by the names of the old backbone's parts."""
+def _names_in_training(
+    cfg: dict, path: Path, backbone: dict, scope: str | None
+) -> tuple[list[Change], list[str]]:
+    """Changes and notes of what goes by the names of the old backbone's parts."""
     changes = drop_layer_decay(cfg)
-    if not changes and custom_keys(cfg):
-        prefix = ".".join((*path[1:], "backbone", ""))
-        old = value_at(cfg, (*path, "backbone"))
-        names = [parameter_names(one, scope) for one in (old, backbone)]
+    if not custom_keys(cfg) and not cfg.get("custom_hooks"):
+        return changes, []
+    prefix = ".".join((*path[1:], "backbone", ""))
+    old = value_at(cfg, (*path, "backbone"))
+    names = [parameter_names(one, scope) for one in (old, backbone)]
+    if not changes:
         changes = replace_custom_keys(cfg, prefix, *names)
-    return changes
+    return changes, list(hooks_that_name(cfg, prefix, *names))
 
 
-def _recipe(cfg: dict, scope: str | None):
-    classifies = type_name(cfg["model"].get("type", "")) in ("BaseReID", "ImageClassifier")
-    return RECIPES["mmpretrain" if classifies else "mmseg" if scope == "mmseg" else "mmdet"]
+def _recipe(part: dict, scope: str | None) -> Recipe:
+    """By the kind of head: a classifier's is called ``head``, a segmentor's ``decode_head``."""
+    if scope == "mmpretrain" or "head" in part:
+        return RECIPES["mmpretrain"]
+    return RECIPES["mmseg" if scope == "mmseg" or "decode_head" in part else "mmdet"]
 
 
 def _consequences(part: dict, maps: _Maps, stages: tuple[int, ...]) -> list[str]:

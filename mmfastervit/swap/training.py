@@ -194,7 +194,7 @@ def replace_custom_keys(
         key
         for key in custom
         if key.startswith("backbone.")
-        or key in _SWIN_KEYS
+        or key.strip(".") in _SWIN_KEYS
         or (_matches(key, prefix, old) and not _matches(key, prefix, new))
     ]
     if not lost:
@@ -207,6 +207,46 @@ def replace_custom_keys(
     now = dict(_delete_=True, **rest, custom_keys=kept)
     why = f"{len(lost)} settings named parameters of the old backbone"
     return [Change(place, plain(paramwise), now, why)]
+
+
+def hooks_that_name(
+    cfg: dict, prefix: str, old: Collection[str], new: Collection[str]
+) -> Iterator[str]:
+    """Say of each hook that names a part of the old backbone, one that FasterViT has not.
+
+    Args:
+        cfg: The whole config.
+        prefix: Where the backbone is in the model, such as ``"backbone."``.
+        old: Parameter names of the old backbone.
+        new: Parameter names of FasterViT.
+    """
+    parts, new_parts = (_parts_of(names, prefix) for names in (old, new))
+    for i, hook in enumerate(cfg.get("custom_hooks") or ()):
+        named = sorted({text for text in _texts(hook) if text in parts and text not in new_parts})
+        if named:
+            kind = type_name(hook.get("type", "a hook"))
+            listed = ", ".join(named)
+            yield f"custom_hooks.{i}, {kind}, names {listed} of the old backbone: adapt it"
+
+
+def _parts_of(names: Collection[str], prefix: str) -> set[str]:
+    """The parameters and the modules above them, with the prefix and without."""
+    dotted = [name.split(".") for name in names]
+    parts = {".".join(keys[:end]) for keys in dotted for end in range(1, len(keys) + 1)}
+    return parts | {prefix + part for part in parts}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All strings inside, but for types."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key != "type":
+                yield from _texts(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def custom_keys(cfg: dict) -> dict:

@@ -22,6 +22,25 @@ def test_bgr_in_0_to_255_becomes_normalised_rgb():
     }
 
 
+@pytest.mark.parametrize(
+    ("preprocessor", "scope", "key"),
+    [
+        (dict(type="mmpretrain.ClsDataPreprocessor"), "mmdet", "to_rgb"),
+        (dict(type="ReIDDataPreprocessor"), "mmdet", "to_rgb"),
+        (dict(type="SegDataPreProcessor"), "mmseg", "bgr_to_rgb"),
+        (dict(type="MyDataPreprocessor", to_rgb=False), "mmdet", "to_rgb"),
+        (dict(), "mmpretrain", "to_rgb"),
+        (dict(), "mmseg", "bgr_to_rgb"),
+    ],
+)
+def test_the_channel_order_is_set_by_the_argument_that_the_preprocessor_has(
+    preprocessor, scope, key
+):
+    cfg = dict(model=dict(type="MyModel", data_preprocessor=preprocessor), default_scope=scope)
+    order = [name for name in values(normalise(cfg, 3)) if name.endswith("to_rgb")]
+    assert order == [f"model.data_preprocessor.{key}"]
+
+
 def test_preprocessor_that_is_right_is_left():
     right = dict(mean=list(MEAN), std=list(STD), bgr_to_rgb=True)
     assert normalise(dict(model=dict(data_preprocessor=right)), 3) == []

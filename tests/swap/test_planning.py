@@ -6,6 +6,7 @@ from mmfastervit.swap import Swap, plan_swap
 from mmfastervit.swap.audit import audit
 from mmfastervit.swap.measure import measure
 from mmfastervit.swap.reading import read_config
+from mmfastervit.swap.training import RECIPES
 from mmfastervit.swap.writing import write_config
 
 RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
@@ -92,3 +93,11 @@ def test_a_classifier_whose_backbone_pooled_gets_a_neck_that_pools(tiny_arch, op
 def test_backbones_that_give_no_maps_are_an_error_in_words(name, message):
     with pytest.raises(ValueError, match=message):
         plan_swap(f"mmpretrain::{name}.py", "fastervit_0")
+
+
+def test_the_recipe_goes_by_the_head_and_hooks_on_old_layers_are_stated(tiny_arch):
+    reid = "mmdet::reid/reid_r50_8xb32-6e_mot17train80_test-mot17val20.py"
+    hook = dict(type="FreezeHook", layer="backbone.layer1")
+    swap = planned(reid, {"custom_hooks": [hook]}, tiny_arch)
+    assert swap.config.optim_wrapper.optimizer.lr == RECIPES["mmpretrain"].lr_for(8 * 32)
+    assert any("names backbone.layer1" in note for note in swap.notes)

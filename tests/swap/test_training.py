@@ -9,6 +9,7 @@ from mmfastervit.swap.training import (
     batch_of,
     drop_checkpoints,
     forget_names,
+    hooks_that_name,
     leave_old_run,
     norm_keys,
     optimizer_note,
@@ -120,6 +121,29 @@ def test_settings_that_name_no_parameter_of_the_old_backbone_are_left():
     keys = {"backbone": dict(lr_mult=0.1), "sampling_offsets": dict(lr_mult=0.1)}
     cfg = dict(optim_wrapper=dict(paramwise_cfg=dict(custom_keys=keys)))
     assert replace_custom_keys(cfg, "backbone.", ["conv1.weight"], NEW) == []
+
+
+def test_settings_of_swins_position_embeddings_go_however_they_are_spelled():
+    keys = {".absolute_pos_embed": dict(decay_mult=0.0)}
+    cfg = dict(optim_wrapper=dict(paramwise_cfg=dict(custom_keys=keys)))
+    (change,) = replace_custom_keys(cfg, "backbone.", ["patch_embed.norm.weight"], NEW)
+    assert change.now["custom_keys"] == {}
+
+
+@pytest.mark.parametrize(
+    ("hook", "named"),
+    [
+        (dict(type="FreezeHook", layer="backbone.layer1"), "backbone.layer1"),
+        (dict(type="FreezeHook", layers=["layer1.0", "neck"]), "layer1.0"),
+        (dict(type="FreezeHook", layer="backbone.stages"), None),
+        (dict(type="layer1", interval=1), None),
+    ],
+)
+def test_a_hook_that_names_a_part_of_the_old_backbone_is_stated(hook, named):
+    old = ("layer1.0.conv1.weight", "stages.0.weight")
+    notes = list(hooks_that_name(dict(custom_hooks=[hook]), "backbone.", old, NEW))
+    assert len(notes) == (named is not None)
+    assert named is None or f"FreezeHook, names {named} of" in notes[0]
 
 
 def test_keys_of_norms_are_long_enough_to_decide_before_backbone():
