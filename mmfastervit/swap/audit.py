@@ -60,7 +60,9 @@ def _decode_reads(part: dict, levels: Sequence[Level]) -> dict[str, list[Level]]
     return reads
 
 
-def _compare(name: str, old, new, may_coarsen: bool) -> Iterator[str]:
+def _compare(
+    name: str, old: Sequence[Level], new: Sequence[Level] | None, may_coarsen: bool
+) -> Iterator[str]:
     if new is None or len(old) != len(new):
         raise SwapAuditError(f"{name} read {len(old)} maps, and now {len(new or ())}")
     before, after = [level.stride for level in old], [level.stride for level in new]
@@ -71,7 +73,9 @@ def _compare(name: str, old, new, may_coarsen: bool) -> Iterator[str]:
     yield f"{name} read strides {before}, and now {after}"
 
 
-def _check_declared(parts, path: Path, old: Sequence[Level], new: Sequence[Level]) -> None:
+def _check_declared(
+    parts: Sequence[dict], path: Path, old: Sequence[Level], new: Sequence[Level]
+) -> None:
     """A head that declared the true strides must declare the true ones again."""
     true = [[level.stride for level in levels] for levels in (old, new)]
     declared = [dict(_declarations(part, path)) for part in parts]

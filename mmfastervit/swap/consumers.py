@@ -165,7 +165,13 @@ def rewrite_neck(
     return [change for change in changes if change.was != change.now]
 
 
-def _new_in_channels(was, path: Path, old, new, used):
+def _new_in_channels(
+    was: int | Sequence[int],
+    path: Path,
+    old: Sequence[Level],
+    new: Sequence[Level],
+    used: Sequence[int],
+) -> int | Sequence[int]:
     if isinstance(was, int):
         if len(used) != 1 or old[used[0]].channels != was:
             raise _unexplained(path, was, [old[i] for i in used])

@@ -1,6 +1,6 @@
 """From a config and an architecture to the list of changes that swap the backbone."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -8,27 +8,16 @@ from typing import Any
 from mmengine.config import Config
 
 from mmfastervit.engine.config_tree import type_name
-from mmfastervit.models.backbones.archs import NUM_STAGES
-from mmfastervit.models.backbones.fastervit import STRIDES
 
-from .backbone import checkpoint_for, fastervit_config, licence_note, settings_of
-from .consumers import (
-    decode_heads,
-    neck_configs,
-    plan_readings,
-    rewrite_decode_head,
-    rewrite_neck,
-    rewrite_plain_heads,
-    used_levels,
-    wants_all_maps,
-)
+from .backbone import checkpoint_for, licence_note, settings_of
+from .consumers import neck_configs, wants_all_maps
 from .edits import ABSENT, Change, Path, apply_changes, plain, value_at
 from .errors import SwapRefusedError
+from .fitting import consequences, fit_backbone, reader_changes
 from .images import normalise
-from .levels import Level, is_dilated, stages_for
-from .measure import POOLING, measure, parameter_names
+from .measure import parameter_names
 from .reading import read_config
-from .refusals import check_model, check_parts, nearest_config
+from .refusals import check_model, check_parts
 from .training import (
     RECIPES,
     Recipe,
@@ -118,35 +107,24 @@ def plan_swap(
     """Work out what :func:`swap_backbone` does; arguments and errors are the same."""
     original = cfg if isinstance(cfg, Config) else read_config(cfg)
     cfg = plain(original.to_dict())
-    checkpoint = checkpoint_for(arch, pretrained)
     scope = scope_of(cfg)
     check_model(cfg, scope)
     path = find_model(cfg)
     part = value_at(cfg, path)
     check_parts(part, scope)
-    in_channels = part["backbone"].get("in_channels", 3)
-    if in_channels != 3 and pretrained is None:
+    checkpoint = checkpoint_for(arch, pretrained)
+    if part["backbone"].get("in_channels", 3) != 3 and pretrained is None:
         checkpoint = None  # the published stem reads three channels
-    old, old_out = measure(part["backbone"], neck_configs(part), scope, in_channels)
-    used = used_levels(part, old)
-    all_stages = stages_for(old, nearest_config(part, scope))
-    stages = tuple(all_stages[i] for i in used)
-    options = {**settings_of(part["backbone"]), **(backbone_options or {})}
-    backbone = fastervit_config(arch, stages, checkpoint, options, in_channels)
+    maps = fit_backbone(part, arch, checkpoint, backbone_options or {}, scope)
 
-    def after_necks(necks: Sequence[dict]) -> Sequence[Level]:
-        return measure(backbone, necks, scope, in_channels)[1]
-
-    maps = _Maps(old, old_out, after_necks(()), used, after_necks)
-    changes = [_backbone_change(part, path, backbone)]
-    changes += _reader_changes(part, path, maps)
-    changes = [*normalise(cfg, in_channels), *changes]
+    changes = normalise(cfg, maps.in_channels)
+    changes += [_backbone_change(part, path, maps.backbone), *reader_changes(part, path, maps)]
     changes += _unread_maps(cfg, part)
     changes += leave_old_run(cfg) + drop_checkpoints(cfg, path)
     changes += forget_names(cfg, _dropped_weights(part, changes))
-    in_training, notes = _names_in_training(cfg, path, backbone, scope)
+    in_training, notes = _names_in_training(cfg, path, maps.backbone, scope)
     changes += in_training
-    notes = [*_consequences(part, maps, stages), *notes]
+    notes = [*consequences(part, maps), *notes]
     if not keep_optimizer:
         recipe = _recipe(part, scope)
         batch = batch_of(cfg, original.filename, recipe)
@@ -192,73 +170,6 @@ def _backbone_change(part: dict, path: Path, backbone: dict) -> Change:
     return Change((*path, "backbone"), old, dict(_delete_=True, **backbone), why)
 
 
-@dataclass(frozen=True)
-class _Maps:
-    """What the parts of a model give out, before and after.
-
-    Args:
-        old: Levels of the old backbone.
-        old_out: Those after the necks.
-        new: Levels of FasterViT.
-        used: Positions in ``old`` of the maps that FasterViT's take the place of.
-        after_necks: Given the configs of the necks, the levels after them with FasterViT.
-    """
-
-    old: Sequence[Level]
-    old_out: Sequence[Level]
-    new: Sequence[Level]
-    used: tuple[int, ...]
-    after_necks: Callable[[Sequence[dict]], Sequence[Level]]
-
-
-def _reader_changes(part: dict, path: Path, maps: _Maps) -> list[Change]:
-    """Changes of the neck and of the heads."""
-    necks = [plain(neck) for neck in neck_configs(part)]
-    if necks:
-        changes = _neck_changes(part, path, maps)
-        necks[0].update({change.path[-1]: change.now for change in changes})
-        kept = tuple(range(len(maps.old_out)))
-    elif maps.old[0].stride == 0:
-        necks, kept = [dict(type=POOLING)], maps.used
-        now = dict(_delete_=True, **necks[0]) if "neck" in part else necks[0]
-        why = "the old backbone pooled its last map itself"
-        changes = [Change((*path, "neck"), part.get("neck", ABSENT), now, why)]
-    else:
-        changes, kept = [], maps.used
-    new_out = maps.after_necks(necks)
-    if neck_configs(part) and len(new_out) != len(maps.old_out):
-        raise ValueError(
-            f"{type_name(necks[0]['type'])} gave {len(maps.old_out)} maps, and with FasterViT "
-            f"{len(new_out)}"
-        )
-    if new_out != maps.old_out:
-        changes += _head_changes(part, path, maps.old_out, new_out, kept)
-    return changes
-
-
-def _neck_changes(part: dict, path: Path, maps: _Maps) -> list[Change]:
-    listed = isinstance(part["neck"], (list, tuple))
-    neck_path = (*path, "neck", 0) if listed else (*path, "neck")
-    return rewrite_neck(neck_configs(part)[0], neck_path, maps.old, maps.new, maps.used)
-
-
-def _head_changes(
-    part: dict, path: Path, old_out: Sequence[Level], new_out: Sequence[Level], kept: tuple
-) -> list[Change]:
-    changes = []
-    readings = plan_readings(part, path, old_out)
-    for place, head in decode_heads(part, path):
-        changes += rewrite_decode_head(head, place, old_out, new_out, kept, readings[place])
-    if not readings:
-        changes = list(rewrite_plain_heads(part, path, [old_out[i] for i in kept], new_out))
-        if not changes:
-            raise ValueError(
-                f"no head of {type_name(part['type'])} names the channels of the maps that it "
-                f"reads, {[level.channels for level in old_out]}: it can't be told what to change"
-            )
-    return changes
-
-
 def _unread_maps(cfg: dict, part: dict) -> list[Change]:
     if not any(map(wants_all_maps, neck_configs(part))):
         return []
@@ -292,34 +203,3 @@ def _recipe(part: dict, scope: str | None) -> Recipe:
     if scope == "mmpretrain" or "head" in part:
         return RECIPES["mmpretrain"]
     return RECIPES["mmseg" if scope == "mmseg" or "decode_head" in part else "mmdet"]
-
-
-def _consequences(part: dict, maps: _Maps, stages: tuple[int, ...]) -> list[str]:
-    notes = []
-    old = maps.old
-    strides = [[old[i].stride for i in maps.used], [STRIDES[stage] for stage in stages]]
-    if strides[0] != strides[1] and is_dilated(old):
-        notes.append(
-            f"the old backbone was dilated: the maps that are read have strides {strides[0]}, and "
-            f"FasterViT's {strides[1]}: cheaper, and coarser at borders. A decoder that refines "
-            "(UPerNet, FPN) loses less"
-        )
-    if len(old) == 1 and old[0].stride == 16:
-        notes.append(
-            "the old backbone gave one map of stride 16 (dilated C5, or C4); FasterViT gives stage "
-            "2's, of that stride, and its stage 3 is not built. The FPN config uses all stages"
-        )
-    elif stages[-1] < NUM_STAGES - 1:
-        notes.append(
-            f"the coarsest map that is read has stride {strides[1][-1]}: FasterViT's stages after "
-            f"stage {stages[-1]} are not built"
-        )
-    if part["backbone"].get("in_channels", 3) != 3:
-        notes.append(
-            f"images have {part['backbone']['in_channels']} channels: published weights, for 3, "
-            "don't fit, and none are named"
-        )
-    extras = [key for key in ("dcn", "plugins", "gen_attention") if part["backbone"].get(key)]
-    if extras:
-        notes.append(f"{', '.join(extras)} of the old backbone are gone: they were its own layers")
-    return notes

@@ -50,7 +50,7 @@ def write_report(
     target.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def _introduction(swaps, steps, arch: str) -> str:
+def _introduction(swaps: Sequence[Record], steps: Mapping[str, Record], arch: str) -> str:
     return f"""# What swapping the backbone does to every config of the installed zoos
 
 Written by `tools/swap_coverage.py`, with {arch}. Each config was swapped, written, read back, and
@@ -68,11 +68,11 @@ configured, and batch augmentation is left out. Where a step failed, the origina
 the same way."""
 
 
-def _used(swaps) -> set[str]:
+def _used(swaps: Sequence[Record]) -> set[str]:
     return {swap["model"] for swap in swaps if swap["status"] == SWAPPED}
 
 
-def _totals(swaps, steps) -> str:
+def _totals(swaps: Sequence[Record], steps: Mapping[str, Record]) -> str:
     packages = sorted({swap["config"].partition("::")[0] for swap in swaps})
     counts = {package: Counter() for package in (*packages, "all")}
     for swap in swaps:
@@ -127,7 +127,7 @@ def _share(part: int, whole: int) -> str:
     return f"{part} ({100 * part / whole:.1f}%)" if whole else "-"
 
 
-def _not_passed(swaps, steps) -> str:
+def _not_passed(swaps: Sequence[Record], steps: Mapping[str, Record]) -> str:
     groups = defaultdict(list)
     for swap in swaps:
         state = state_of(swap, steps)
@@ -144,7 +144,7 @@ def _not_passed(swaps, steps) -> str:
     return "## Not passed\n\n" + (_table(header, rows) if rows else "None.")
 
 
-def _refused(swaps) -> str:
+def _refused(swaps: Sequence[Record]) -> str:
     groups = defaultdict(list)
     for swap in swaps:
         if swap["status"] == REFUSED:
@@ -156,13 +156,13 @@ def _refused(swaps) -> str:
     return "## Refused\n\n" + _table(["number", "reason", "nearest that can", "configs"], rows)
 
 
-def _consequences(swaps) -> str:
+def _consequences(swaps: Sequence[Record]) -> str:
     notes = Counter(note for swap in swaps for note in swap.get("notes", ()))
     rows = [[str(number), note] for note, number in notes.most_common()]
     return "## Stated consequences of those swapped\n\n" + _table(["number", "what is said"], rows)
 
 
-def _folders(swaps, steps) -> str:
+def _folders(swaps: Sequence[Record], steps: Mapping[str, Record]) -> str:
     counts = defaultdict(Counter)
     for swap in swaps:
         counts[swap["config"].rsplit("/", 1)[0]][state_of(swap, steps)] += 1

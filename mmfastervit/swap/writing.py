@@ -115,7 +115,9 @@ def _base_line(base: str) -> str:
     return line if len(line) <= _WIDTH else f"_base_ = (\n    {_flat(base)}\n)"
 
 
-def _split(changes: Sequence[Change], taken: set[str]):
+def _split(
+    changes: Sequence[Change], taken: set[str]
+) -> tuple[list[tuple[str, tuple, list[Change]]], dict[str, Any]]:
     """Part the changes that reach into lists from the others, which nest as dicts.
 
     mmengine merges dicts but not lists, so a list is taken from the base, changed, and put back.
