@@ -164,7 +164,8 @@ def _backbone_change(part: dict, path: Path, backbone: dict) -> Change:
     if settings:
         listed = ", ".join(f"{key}={value}" for key, value in settings.items())
         why += f"; {listed} of the old one do not carry over: all of it is trained"
-    kept = [key for key, value in settings_of(old).items() if backbone.get(key) == value]
+    said = {"with_cp": "with_cp=True", "norm_cfg": "SyncBN"}
+    kept = [said[key] for key, value in settings_of(old).items() if backbone.get(key) == value]
     if kept:
         why += f"; {' and '.join(kept)} as the old one had"
     return Change((*path, "backbone"), old, dict(_delete_=True, **backbone), why)

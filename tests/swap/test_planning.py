@@ -65,7 +65,7 @@ def test_what_carries_over_from_the_old_backbone_is_built_and_said_and_options_w
     assert swap.config.model.backbone.norm_cfg.type == "SyncBN"
     assert swap.config.model.backbone.with_cp is True
     (change,) = (change for change in swap.changes if change.key == "model.backbone")
-    assert "with_cp and norm_cfg as the old one had" in change.why
+    assert "with_cp=True and SyncBN as the old one had" in change.why
     swap = planned(PSPNET, {}, tiny_arch, backbone_options=dict(norm_cfg=dict(type="BN")))
     assert swap.config.model.backbone.norm_cfg == dict(type="BN")
     assert "4xb2 in the file's name" in str(swap.changes)
