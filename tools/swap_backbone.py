@@ -11,6 +11,7 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 
 from mmfastervit.engine import ConfigOptions, exit_on_user_error
 from mmfastervit.models.backbones import ARCHS
+from mmfastervit.swap import SwapAuditError
 from mmfastervit.swap.backbone import OPTIONS
 from mmfastervit.swap.command import swap_command
 
@@ -25,6 +26,7 @@ def build_parser() -> ArgumentParser:
     parser.add_argument("--force", action="store_true", help="replace FILE.py if it is there")
     parser.add_argument(
         "--list",
+        dest="list_only",
         action="store_true",
         help="only show which parts depend on the backbone and how they would change",
     )
@@ -54,9 +56,9 @@ def build_parser() -> ArgumentParser:
 
 def parse_arguments(parser: ArgumentParser) -> Namespace:
     arguments = parser.parse_args()
-    if not (arguments.out or arguments.list or arguments.check):
+    if not (arguments.out or arguments.list_only or arguments.check):
         parser.error("give --out FILE.py to write a config, or --list or --check to look only")
-    if arguments.out and arguments.list:
+    if arguments.out and arguments.list_only:
         parser.error("--list writes nothing: leave out --out, or --list")
     return arguments
 
@@ -64,8 +66,11 @@ def parse_arguments(parser: ArgumentParser) -> Namespace:
 def main() -> None:
     parser = build_parser()
     arguments = parse_arguments(parser)
-    with exit_on_user_error(parser):
-        print(swap_command(**vars(arguments)))
+    try:
+        with exit_on_user_error(parser):
+            print(swap_command(**vars(arguments)))
+    except SwapAuditError as error:
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
 
 
 if __name__ == "__main__":

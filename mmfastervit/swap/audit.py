@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .consumers import decode_heads, head_indices, neck_configs
+from .consumers import decode_heads, has_decode_heads, head_indices, neck_configs
 from .edits import Path, plain, value_at
 from .errors import SwapAuditError
 from .levels import Level, is_dilated
@@ -35,7 +35,7 @@ def audit(swap: Swap) -> list[str]:
         for part in parts
     )
     may_coarsen, outs = is_dilated(old), (old_out, new_out)
-    if any(True for _ in decode_heads(parts[0], ())):
+    if has_decode_heads(parts[0]):
         reads = [_decode_reads(part, out) for part, out in zip(parts, outs, strict=True)]
     else:
         reads = [{"heads": list(out)} for out in outs]
@@ -60,7 +60,9 @@ def _decode_reads(part: dict, levels: Sequence[Level]) -> dict[str, list[Level]]
     return reads
 
 
-def _compare(name: str, old, new, may_coarsen: bool) -> Iterator[str]:
+def _compare(
+    name: str, old: Sequence[Level], new: Sequence[Level] | None, may_coarsen: bool
+) -> Iterator[str]:
     if new is None or len(old) != len(new):
         raise SwapAuditError(f"{name} read {len(old)} maps, and now {len(new or ())}")
     before, after = [level.stride for level in old], [level.stride for level in new]
@@ -71,7 +73,9 @@ def _compare(name: str, old, new, may_coarsen: bool) -> Iterator[str]:
     yield f"{name} read strides {before}, and now {after}"
 
 
-def _check_declared(parts, path: Path, old: Sequence[Level], new: Sequence[Level]) -> None:
+def _check_declared(
+    parts: Sequence[dict], path: Path, old: Sequence[Level], new: Sequence[Level]
+) -> None:
     """A head that declared the true strides must declare the true ones again."""
     true = [[level.stride for level in levels] for levels in (old, new)]
     declared = [dict(_declarations(part, path)) for part in parts]

@@ -2,12 +2,15 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mmfastervit.checkpoint.published import LICENCE, PUBLISHED, SCHEME
+from mmfastervit.engine.config_tree import type_name
 from mmfastervit.models import FasterViT
 from mmfastervit.models.backbones.archs import resolve_arch
 
+_SYNCHRONISED = ("SyncBN", "MMSyncBN", "SyncBatchNorm")
 FROM_SCRATCH = "none"
 _SETTLED = ("self", "arch", "in_channels", "out_indices", "init_cfg")
 OPTIONS = tuple(name for name in inspect.signature(FasterViT).parameters if name not in _SETTLED)
@@ -56,8 +59,12 @@ def checkpoint_for(arch: str | Mapping, pretrained: str | None) -> str | None:
         pretrained: ``"none"``, a path, a URL, ``mmfastervit://NAME``; None for the weights that
             were published for ``arch``.
 
+    Returns:
+        Its name, a path made absolute; None to train from scratch.
+
     Raises:
         ValueError: published weights of another arch, or there are none of that name.
+        FileNotFoundError: there is no such file.
     """
     if pretrained == FROM_SCRATCH:
         return None
@@ -69,7 +76,25 @@ def checkpoint_for(arch: str | Mapping, pretrained: str | None) -> str | None:
         if published.get(name) != arch:
             fitting = [SCHEME + known for known, of in published.items() if of == arch]
             raise ValueError(f"{pretrained} does not fit {arch}; there is {', '.join(fitting)}")
-    return pretrained
+    return pretrained if "://" in pretrained else _existing_file(pretrained)
+
+
+def _existing_file(name: str) -> str:
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"--pretrained {name}: there is no such file; expected a path, a URL, "
+            f"{SCHEME}NAME with NAME one of {', '.join(PUBLISHED)}, or {FROM_SCRATCH}"
+        )
+    return str(path.absolute())
+
+
+def settings_of(old: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the old backbone that FasterViT takes over: checkpointing, synchronised BN."""
+    kept = {"with_cp": True} if old.get("with_cp") is True else {}
+    if type_name((old.get("norm_cfg") or {}).get("type", "")) in _SYNCHRONISED:
+        kept["norm_cfg"] = dict(type="SyncBN", requires_grad=True)
+    return kept
 
 
 def licence_note(checkpoint: str | None) -> str | None:

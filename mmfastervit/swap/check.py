@@ -1,13 +1,14 @@
 """One training and one inference step of a swapped model, on generated input."""
 
 import copy
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from mmengine.config import ConfigDict
-from mmengine.logging import MessageHub
+from mmengine.logging import MessageHub, MMLogger
 from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
@@ -55,12 +56,28 @@ def check(swap: Swap) -> list[str]:
 
 @contextmanager
 def generated_run(scope: str | None) -> Iterator[None]:
-    """Draw the same numbers every time, and leave the caller's generator where it was."""
-    with torch.random.fork_rng(devices=[]), DefaultScope.overwrite_default_scope(scope):
+    """Draw the same numbers every time and log warnings alone; restore what the caller had."""
+    with (
+        torch.random.fork_rng(devices=[]),
+        DefaultScope.overwrite_default_scope(scope),
+        _warnings_only(),
+    ):
         torch.manual_seed(_SEED)
         for counter in ("iter", "epoch"):  # some losses look at how far a run has come
             MessageHub.get_current_instance().update_info(counter, 0)
         yield
+
+
+@contextmanager
+def _warnings_only() -> Iterator[None]:
+    """Silence mmengine's lines on each parameter's weight and learning rate."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def build(cfg: dict, model_path: tuple) -> nn.Module:

@@ -8,7 +8,7 @@ from .audit import audit
 from .backbone import OPTIONS
 from .check import check as run_check
 from .planning import plan_swap
-from .reading import base_name
+from .reading import base_name, config_files, read_config
 from .summary import parts_of, summarise
 from .writing import check_target, write_config
 
@@ -19,7 +19,7 @@ def swap_command(
     *,
     out: str | None = None,
     force: bool = False,
-    list: bool = False,
+    list_only: bool = False,
     check: bool = False,
     pretrained: str | None = None,
     backbone_options: Mapping[str, Any],
@@ -32,7 +32,7 @@ def swap_command(
         arch: Architecture of the new backbone.
         out: File to write; None writes nothing.
         force: Replace ``out`` if it is there.
-        list: Report the parts that depend on the backbone, and do nothing else.
+        list_only: Report the parts that depend on the backbone, and do nothing else.
         check: Run one training and one inference step first.
         pretrained: See :func:`~mmfastervit.swap.swap_backbone`, as the next two.
         backbone_options: Further arguments of the backbone.
@@ -44,22 +44,24 @@ def swap_command(
     Raises:
         SwapRefusedError: the backbone can't be swapped.
         ValueError: an argument does not fit; also ``out`` can't be written.
-        SwapAuditError: a head of the result would read the wrong map; nothing is written.
+        SwapAuditError: the result would not do what it should; nothing is written.
+        FileNotFoundError: there is no such config, or no such file of weights.
     """
     target = Path(out) if out else None
+    original = read_config(config)
     if target:
-        check_target(target, force=force)
+        check_target(target, force=force, sources=config_files(config))
     unknown = sorted(set(backbone_options) - set(OPTIONS))
     if unknown:
         raise ValueError(f"--backbone-options: no {unknown}; there are {', '.join(OPTIONS)}")
     swap = plan_swap(
-        config,
+        original,
         arch,
         pretrained=pretrained,
         backbone_options=backbone_options,
         keep_optimizer=keep_optimizer,
     )
-    if list:
+    if list_only:
         return parts_of(swap)
     report = [summarise(swap)]
     if check:

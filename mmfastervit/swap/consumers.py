@@ -79,6 +79,11 @@ def decode_heads(part: dict, path: Path) -> Iterator[tuple[Path, dict]]:
         yield from _heads_in(part.get(key), (*path, key))
 
 
+def has_decode_heads(part: dict) -> bool:
+    """Whether the model is a segmentor of that kind."""
+    return next(decode_heads(part, ()), None) is not None
+
+
 def _heads_in(head: Any, path: Path) -> Iterator[tuple[Path, dict]]:
     if isinstance(head, (list, tuple)):
         for i, one in enumerate(head):
@@ -160,7 +165,13 @@ def rewrite_neck(
     return [change for change in changes if change.was != change.now]
 
 
-def _new_in_channels(was, path: Path, old, new, used):
+def _new_in_channels(
+    was: int | Sequence[int],
+    path: Path,
+    old: Sequence[Level],
+    new: Sequence[Level],
+    used: Sequence[int],
+) -> int | Sequence[int]:
     if isinstance(was, int):
         if len(used) != 1 or old[used[0]].channels != was:
             raise _unexplained(path, was, [old[i] for i in used])
@@ -208,9 +219,9 @@ def rewrite_decode_head(
                 "the channels of FasterViT's maps")
     ]  # fmt: skip
     if "in_index" in head or kept != tuple(range(len(old))):
-        now = _like(head.get("in_index", -1 if isinstance(was, int) else list(was)),
-                    [place[i] for i in read])  # fmt: skip
-        if head.get("in_index") != -1 or now != len(kept) - 1:
+        places = tuple(place[i] for i in read)
+        now = _like(head.get("in_index", -1 if isinstance(was, int) else list(was)), places)
+        if "in_index" not in head or named_indices(head, len(kept)) != places:
             changes.append(_change(head, path, "in_index", now, reading.why))
     if low_level:
         if head["c1_in_channels"] != old[0].channels:
@@ -266,7 +277,7 @@ def _names(value: Any, channels: list[int]) -> bool:
     return isinstance(value, (list, tuple)) and list(value) == channels
 
 
-def _like(was: Any, values: list[int]) -> Any:
+def _like(was: Any, values: Sequence[int]) -> Any:
     return values[0] if isinstance(was, int) else type(was)(values)
 
 

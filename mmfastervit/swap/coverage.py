@@ -30,6 +30,8 @@ REFUSED, FAILED, SWAPPED = "refused", "failed", "swapped"
 UNREADABLE, ORIGINAL_FAILS = "unreadable", "original fails"
 # Of a model's settings, those that no part of the steps depends on.
 _IRRELEVANT = {"num_classes", "test_cfg", "batch_augments", "size", "init_cfg", "pretrained"}
+# Of the backbone: where a step is computed again, or with other processes, of which there are none.
+_OF_PROCESSES = {"with_cp", "norm_cfg"}
 
 
 def zoo_names(package: str) -> list[str]:
@@ -89,6 +91,9 @@ def model_key(swap: Swap) -> str:
     cfg = plain(swap.config.to_dict())
     part = value_at(cfg, swap.model_path)
     outer = cfg["model"].get("data_preprocessor") or cfg.get("data_preprocessor")
+    part["backbone"] = {
+        name: value for name, value in part["backbone"].items() if name not in _OF_PROCESSES
+    }
     relevant = [_relevant(part), _relevant(outer), swap.model_path]
     return hashlib.sha1(repr(relevant).encode()).hexdigest()[:12]
 

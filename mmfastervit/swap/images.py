@@ -1,6 +1,6 @@
 """Normalisation and channel order: FasterViT's weights want RGB, normalised as ImageNet is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmfastervit.engine.config_tree import type_name
@@ -18,7 +18,13 @@ _PIPELINE_HOLDERS = (
     "tta_pipeline",
     "custom_hooks",
 )
-_CLASSIFY = {"ImageClassifier", "BaseReID"}  # whose preprocessors call the channel order to_rgb
+# Preprocessors that call the channel order to_rgb; those of detectors and segmentors bgr_to_rgb.
+_TO_RGB = {
+    "ClsDataPreprocessor",
+    "MultiModalDataPreprocessor",
+    "ReIDDataPreprocessor",
+    "SelfSupDataPreprocessor",
+}
 
 
 def normalise(cfg: dict, channels: int) -> list[Change]:
@@ -30,11 +36,10 @@ def normalise(cfg: dict, channels: int) -> list[Change]:
     """
     preprocessors = list(_preprocessors(cfg))
     transforms = [one for key in _PIPELINE_HOLDERS for one in _transforms(cfg.get(key), (key,))]
-    classifies = type_name(cfg["model"].get("type", "")) in _CLASSIFY
-    order = "to_rgb" if classifies else "bgr_to_rgb"
     changes = []
     if not any(type_name(one["type"]) == "Normalize" for _, one in transforms):
         for path, preprocessor in preprocessors:
+            order = _order_key(preprocessor, cfg.get("default_scope"))
             changes += _correct(preprocessor, path, channels, order)
     means = [list(one["mean"]) for _, one in preprocessors if one.get("mean")]
     for path, transform in transforms:
@@ -42,7 +47,22 @@ def normalise(cfg: dict, channels: int) -> list[Change]:
             changes += _correct_normalize(transform, path)
         else:
             changes += _correct_fill(transform, path, means)
-    return changes
+    return changes + _correct_reid(cfg, changes)
+
+
+def _correct_reid(cfg: dict, changes: Sequence[Change]) -> list[Change]:
+    """Keep the channel order of the crops that a tracker hands to its re-identification network.
+
+    mmdet's ``imrenormalize`` undoes the preprocessor's mean and standard deviation, not its channel
+    order, and turns the channels round where ``to_rgb`` is set, as it is by default.
+    """
+    path = ("model", "tracker", "reid", "img_norm_cfg")
+    settings = value_at(cfg, path)
+    turned = ("model", "data_preprocessor", "bgr_to_rgb") in [change.path for change in changes]
+    if not turned or not isinstance(settings, dict) or not settings.get("to_rgb", True):
+        return []
+    why = "the tracker's crops come in RGB now: turned once more, re-identification would read BGR"
+    return [Change((*path, "to_rgb"), settings.get("to_rgb", ABSENT), False, why)]
 
 
 def _preprocessors(cfg: dict) -> Iterator[tuple[Path, dict]]:
@@ -59,6 +79,16 @@ def _preprocessors(cfg: dict) -> Iterator[tuple[Path, dict]]:
             preprocessor, place = preprocessor["data_preprocessor"], (*place, "data_preprocessor")
         if not preprocessor.get("use_det_processor"):
             yield place, preprocessor
+
+
+def _order_key(preprocessor: dict, scope: str | None) -> str:
+    """The argument that turns BGR to RGB: by the one that is set, the type, or the package."""
+    for key in ("to_rgb", "bgr_to_rgb"):
+        if key in preprocessor:
+            return key
+    if "type" in preprocessor:
+        return "to_rgb" if type_name(preprocessor["type"]) in _TO_RGB else "bgr_to_rgb"
+    return "to_rgb" if scope == "mmpretrain" else "bgr_to_rgb"
 
 
 def _correct(preprocessor: dict, path: Path, channels: int, order: str) -> Iterator[Change]:

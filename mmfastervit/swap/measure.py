@@ -2,7 +2,9 @@
 
 import ast
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -13,10 +15,11 @@ from torch.overrides import TorchFunctionMode
 from mmfastervit.engine.config_tree import type_name
 
 from .edits import plain
+from .errors import explained
 from .levels import Level, nominal_stride
 
 IMAGE_SIZE = 512
-_POOLING = "GlobalAveragePooling"
+POOLING = "GlobalAveragePooling"
 
 
 def measure(
@@ -31,15 +34,25 @@ def measure(
         in_channels: Channels of the image.
 
     Returns:
-        The levels after the backbone, and those after the last neck.
+        The levels after the backbone, with their dilations, and those after the last neck.
+
+    Raises:
+        ValueError: the backbone or a neck can't be built, or gives no maps of such an image.
     """
     image = ((in_channels, IMAGE_SIZE),)
-    maps = _measure(_source([backbone]), scope, image)
-    if any(type_name(neck["type"]) == _POOLING for neck in necks):
+    name = type_name(backbone.get("type", "without a type"))
+    size = f"a {IMAGE_SIZE}x{IMAGE_SIZE} image"
+    with explained(f"the backbone {name} can't be built and run on {size} by its config"):
+        maps = _measure(_source([backbone]), scope, image)
+    if any(type_name(neck.get("type", "")) == POOLING for neck in necks):
         after = ((maps[-1][0], 0),)  # whatever its window, for the image it was made for
+    elif necks:
+        listed = ", ".join(type_name(neck.get("type", "without a type")) for neck in necks)
+        with explained(f"the neck {listed} can't be built and run after {name} by its config"):
+            after = _measure(_source(necks), scope, maps)
     else:
-        after = _measure(_source(necks), scope, maps) if necks else maps
-    return _levels(maps), _levels(after)
+        after = maps
+    return _with_dilations(_levels(maps), backbone), _levels(after)
 
 
 def _source(parts: Sequence[dict]) -> str:
@@ -118,6 +131,28 @@ def _levels(maps: Sequence[tuple[int, int]]) -> tuple[Level, ...]:
     return tuple(
         Level(channels, nominal_stride(IMAGE_SIZE, side) if side else 0) for channels, side in maps
     )
+
+
+def _with_dilations(levels: tuple[Level, ...], backbone: dict) -> tuple[Level, ...]:
+    """Add what the backbone's config says; dilation that it does not say shows in equal strides."""
+    dilations = _instead_of_strides(backbone)
+    indices = backbone.get("out_indices", range(len(levels)))
+    if len(indices) != len(levels) or max(indices) >= len(dilations):
+        return levels
+    return tuple(
+        replace(level, dilation=dilations[i]) for level, i in zip(levels, indices, strict=True)
+    )
+
+
+def _instead_of_strides(backbone: dict) -> list[int]:
+    """For each stage, the dilation that stands in place of strides; FastFCN dilates besides."""
+    strides, dilations = backbone.get("strides") or (), backbone.get("dilations") or ()
+    factors, factor = [], 1
+    for stride, (before, dilation) in zip(strides, pairwise((1, *dilations)), strict=False):
+        if stride == 1 and dilation > before:
+            factor *= dilation // before
+        factors.append(factor)
+    return factors
 
 
 def parameter_names(backbone: dict, scope: str | None) -> tuple[str, ...]:

@@ -9,31 +9,27 @@ from mmengine.config import Config
 
 from mmfastervit.engine.config_tree import type_name
 
-from .backbone import checkpoint_for, fastervit_config, licence_note
-from .consumers import (
-    decode_heads,
-    neck_configs,
-    plan_readings,
-    rewrite_decode_head,
-    rewrite_neck,
-    rewrite_plain_heads,
-    used_levels,
-    wants_all_maps,
-)
+from .backbone import checkpoint_for, licence_note, settings_of
+from .consumers import neck_configs, wants_all_maps
 from .edits import ABSENT, Change, Path, apply_changes, plain, value_at
 from .errors import SwapRefusedError
+from .fitting import consequences, fit_backbone, reader_changes
 from .images import normalise
-from .levels import Level, is_dilated, stages_for
-from .measure import measure, parameter_names
+from .measure import parameter_names
 from .reading import read_config
 from .refusals import check_model, check_parts
 from .training import (
     RECIPES,
+    Recipe,
     adapt_optimizer,
+    batch_of,
     custom_keys,
     drop_checkpoints,
     drop_layer_decay,
     forget_names,
+    hooks_that_name,
+    leave_old_run,
+    optimizer_note,
     replace_custom_keys,
 )
 
@@ -77,7 +73,7 @@ def swap_backbone(
         cfg: A config, a config file, or the name of an installed one, ``"mmdet::FOLDER/FILE.py"``.
         arch: Name of the architecture, ``"fastervit_0"`` and so on, or a dict of the fields of
             :class:`~mmfastervit.models.backbones.archs.Arch`.
-        pretrained: Weights: a path, a URL, ``"mmfastervit://NAME"``, or ``"none"``; None takes the
+        pretrained: Weights: a file, a URL, ``"mmfastervit://NAME"``, or ``"none"``; None takes the
             published ones of ``arch`` (for non-commercial use).
         backbone_options: Further arguments of :class:`~mmfastervit.FasterViT`.
         keep_optimizer: Leave SGD where it is SGD, instead of the recipe's AdamW.
@@ -88,6 +84,7 @@ def swap_backbone(
     Raises:
         SwapRefusedError: the backbone of this model can't be swapped; says why.
         ValueError: an unknown arch, weights that don't fit it, or a config that doesn't fit itself.
+        FileNotFoundError: there is no such config, or no such file of weights.
         TypeError: an unknown option.
     """
     return plan_swap(
@@ -110,28 +107,30 @@ def plan_swap(
     """Work out what :func:`swap_backbone` does; arguments and errors are the same."""
     original = cfg if isinstance(cfg, Config) else read_config(cfg)
     cfg = plain(original.to_dict())
-    checkpoint = checkpoint_for(arch, pretrained)
-    check_model(cfg)
+    scope = scope_of(cfg)
+    check_model(cfg, scope)
     path = find_model(cfg)
     part = value_at(cfg, path)
-    check_parts(part)
-    scope = scope_of(cfg)
-    in_channels = part["backbone"].get("in_channels", 3)
-    if in_channels != 3 and pretrained is None:
+    check_parts(part, scope)
+    checkpoint = checkpoint_for(arch, pretrained)
+    if part["backbone"].get("in_channels", 3) != 3 and pretrained is None:
         checkpoint = None  # the published stem reads three channels
-    old, old_out = measure(part["backbone"], neck_configs(part), scope, in_channels)
-    used = used_levels(part, old)
-    stages = tuple(stages_for(old)[i] for i in used)
-    backbone = fastervit_config(arch, stages, checkpoint, backbone_options or {}, in_channels)
+    maps = fit_backbone(part, arch, checkpoint, backbone_options or {}, scope)
 
-    changes = [_backbone_change(part, path, backbone)]
-    changes += _reader_changes(part, path, backbone, old, old_out, used, scope, in_channels)
-    changes = [*normalise(cfg, in_channels), *changes]
+    changes = normalise(cfg, maps.in_channels)
+    changes += [_backbone_change(part, path, maps.backbone), *reader_changes(part, path, maps)]
     changes += _unread_maps(cfg, part)
-    changes += drop_checkpoints(cfg, path)
+    changes += leave_old_run(cfg) + drop_checkpoints(cfg, path)
     changes += forget_names(cfg, _dropped_weights(part, changes))
-    changes += _training_changes(cfg, path, backbone, scope, keep_optimizer)
-    notes = [*_consequences(part, old, used, stages, changes), licence_note(checkpoint)]
+    in_training, notes = _names_in_training(cfg, path, maps.backbone, scope)
+    changes += in_training
+    notes = [*consequences(part, maps), *notes]
+    if not keep_optimizer:
+        recipe = _recipe(part, scope)
+        batch = batch_of(cfg, original.filename, recipe)
+        changes += adapt_optimizer(cfg, recipe, batch)
+        notes.append(optimizer_note(cfg, recipe, batch))
+    notes.append(licence_note(checkpoint))
     return Swap(original, tuple(changes), tuple(note for note in notes if note), path)
 
 
@@ -165,41 +164,11 @@ def _backbone_change(part: dict, path: Path, backbone: dict) -> Change:
     if settings:
         listed = ", ".join(f"{key}={value}" for key, value in settings.items())
         why += f"; {listed} of the old one do not carry over: all of it is trained"
+    said = {"with_cp": "with_cp=True", "norm_cfg": "SyncBN"}
+    kept = [said[key] for key, value in settings_of(old).items() if backbone.get(key) == value]
+    if kept:
+        why += f"; {' and '.join(kept)} as the old one had"
     return Change((*path, "backbone"), old, dict(_delete_=True, **backbone), why)
-
-
-def _reader_changes(part, path, backbone, old, old_out, used, scope, in_channels) -> list[Change]:
-    """Changes of the neck and of the heads."""
-    necks = [plain(neck) for neck in neck_configs(part)]
-    new, new_out = measure(backbone, (), scope, in_channels)
-    changes, kept = [], used
-    if necks:
-        listed = isinstance(part["neck"], (list, tuple))
-        neck_path = (*path, "neck", 0) if listed else (*path, "neck")
-        changes = rewrite_neck(necks[0], neck_path, old, new, used)
-        necks[0].update({change.path[-1]: change.now for change in changes})
-        new_out = measure(backbone, necks, scope, in_channels)[1]
-        kept = tuple(range(len(old_out)))
-        if len(new_out) != len(old_out):
-            raise ValueError(
-                f"{type_name(necks[0]['type'])} gave {len(old_out)} maps, and with FasterViT "
-                f"{len(new_out)}"
-            )
-    if new_out == old_out:
-        return changes
-    readings = plan_readings(part, path, old_out)
-    if readings:
-        for place, head in decode_heads(part, path):
-            changes += rewrite_decode_head(head, place, old_out, new_out, kept, readings[place])
-    else:
-        heads = list(rewrite_plain_heads(part, path, [old_out[i] for i in kept], new_out))
-        changes += heads
-        if not heads:
-            raise ValueError(
-                f"no head of {type_name(part['type'])} names the channels of the maps that it "
-                f"reads, {[level.channels for level in old_out]}: it can't be told what to change"
-            )
-    return changes
 
 
 def _unread_maps(cfg: dict, part: dict) -> list[Change]:
@@ -215,44 +184,23 @@ def _dropped_weights(part: dict, changes: Sequence[Change]) -> list[Any]:
     return inside + [change.was for change in changes if change.path[-1] == "pretrained"]
 
 
-def _training_changes(cfg, path, backbone, scope, keep_optimizer) -> list[Change]:
+def _names_in_training(
+    cfg: dict, path: Path, backbone: dict, scope: str | None
+) -> tuple[list[Change], list[str]]:
+    """Changes and notes of what goes by the names of the old backbone's parts."""
     changes = drop_layer_decay(cfg)
-    if not changes and custom_keys(cfg):
-        prefix = ".".join((*path[1:], "backbone", ""))
-        old = value_at(cfg, (*path, "backbone"))
-        names = [parameter_names(one, scope) for one in (old, backbone)]
+    if not custom_keys(cfg) and not cfg.get("custom_hooks"):
+        return changes, []
+    prefix = ".".join((*path[1:], "backbone", ""))
+    old = value_at(cfg, (*path, "backbone"))
+    names = [parameter_names(one, scope) for one in (old, backbone)]
+    if not changes:
         changes = replace_custom_keys(cfg, prefix, *names)
-    if not keep_optimizer:
-        changes = [*changes, *adapt_optimizer(cfg, _recipe(cfg, scope))]
-    return changes
+    return changes, list(hooks_that_name(cfg, prefix, *names))
 
 
-def _recipe(cfg: dict, scope: str | None):
-    classifies = type_name(cfg["model"].get("type", "")) in ("BaseReID", "ImageClassifier")
-    return RECIPES["mmpretrain" if classifies else "mmseg" if scope == "mmseg" else "mmdet"]
-
-
-def _consequences(
-    part: dict, old: Sequence[Level], used, stages, changes: Sequence[Change]
-) -> list[str]:
-    notes = []
-    if is_dilated(old):
-        notes.append(
-            f"the old backbone was dilated, with maps at strides {[level.stride for level in old]};"
-            f" FasterViT's have {[4 * 2**stage for stage in stages]}: cheaper, and coarser at "
-            "borders. A decoder that refines (UPerNet, FPN) loses less"
-        )
-    if len(old) == 1 and old[0].stride == 16:
-        notes.append(
-            "the old backbone gave one map of stride 16 (dilated C5, or C4); FasterViT gives stage "
-            "2's, of that stride, and its stage 3 is not built. The FPN config uses all stages"
-        )
-    if part["backbone"].get("in_channels", 3) != 3:
-        notes.append(
-            f"images have {part['backbone']['in_channels']} channels: published weights, for 3, "
-            "don't fit, and none are named"
-        )
-    extras = [key for key in ("dcn", "plugins", "gen_attention") if part["backbone"].get(key)]
-    if extras:
-        notes.append(f"{', '.join(extras)} of the old backbone are gone: they were its own layers")
-    return notes
+def _recipe(part: dict, scope: str | None) -> Recipe:
+    """By the kind of head: a classifier's is called ``head``, a segmentor's ``decode_head``."""
+    if scope == "mmpretrain" or "head" in part:
+        return RECIPES["mmpretrain"]
+    return RECIPES["mmseg" if scope == "mmseg" or "decode_head" in part else "mmdet"]

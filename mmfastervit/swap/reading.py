@@ -9,6 +9,8 @@ from mmengine.config import Config
 
 from mmfastervit.engine import find_config
 
+from .errors import explained
+
 ZOOS = ("mmdet", "mmseg", "mmpretrain")
 
 
@@ -20,15 +22,31 @@ def read_config(name: str | Path) -> Config:
 
     Raises:
         FileNotFoundError: there is none; names similar ones.
-        ValueError: it is no config of this kind.
+        ValueError: it is no config of this kind, or mmengine can't read it.
     """
     path = find_config(str(name))
-    if path.suffix == ".py" and Config._is_lazy_import(str(path)):
+    with explained(f"mmengine can't read the config {name}"):
+        lazy = path.suffix == ".py" and Config._is_lazy_import(str(path))
+        cfg = None if lazy else Config.fromfile(path)
+    if cfg is None:
         raise ValueError(
             f"config {name}: it is Python code with imports, a script or a config of the read_base "
             "kind; the swap takes the text kind, which the zoos have: mmdet::FOLDER/FILE.py"
         )
-    return Config.fromfile(path)
+    return cfg
+
+
+def config_files(name: str | Path) -> tuple[Path, ...]:
+    """The files that a config is read from: its own, and all that its ``_base_`` lines lead to."""
+    waiting, found = [find_config(str(name)).resolve()], []
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.append(path)
+            bases = Config._get_base_files(str(path))
+            files = (Config._get_cfg_path(base, str(path))[0] for base in bases)
+            waiting += [Path(file).resolve() for file in files]
+    return tuple(found)
 
 
 def base_name(name: str | Path, target: Path) -> str:

@@ -11,6 +11,7 @@ Record = Mapping[str, Any]
 # How far a config came, from the last; the first four are of swapped ones.
 PASSED, ONLY_BUILT, ONLY_SWAPPED, SAME_AS_ORIGINAL = "passed", "built", "swapped", "as original"
 _STATES = (PASSED, SAME_AS_ORIGINAL, ONLY_BUILT, ONLY_SWAPPED, FAILED, ORIGINAL_FAILS)
+_BUILT, _BUILT_OF_RUNNING = "any, built", "original passes, built"  # counted beside the states
 _REACH = {None: 0, "built": 1, "trained": 2, "predicted": 3}
 
 
@@ -49,7 +50,7 @@ def write_report(
     target.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def _introduction(swaps, steps, arch: str) -> str:
+def _introduction(swaps: Sequence[Record], steps: Mapping[str, Record], arch: str) -> str:
     return f"""# What swapping the backbone does to every config of the installed zoos
 
 Written by `tools/swap_coverage.py`, with {arch}. Each config was swapped, written, read back, and
@@ -67,18 +68,22 @@ configured, and batch augmentation is left out. Where a step failed, the origina
 the same way."""
 
 
-def _used(swaps) -> set[str]:
+def _used(swaps: Sequence[Record]) -> set[str]:
     return {swap["model"] for swap in swaps if swap["status"] == SWAPPED}
 
 
-def _totals(swaps, steps) -> str:
+def _totals(swaps: Sequence[Record], steps: Mapping[str, Record]) -> str:
     packages = sorted({swap["config"].partition("::")[0] for swap in swaps})
     counts = {package: Counter() for package in (*packages, "all")}
     for swap in swaps:
         for key in (swap["config"].partition("::")[0], "all"):
             counts[key][state_of(swap, steps)] += 1
+            counts[key][_BUILT] += _is_built(swap, steps)
+            counts[key][_BUILT_OF_RUNNING] += (
+                _is_built(swap, steps) and state_of(swap, steps) != SAME_AS_ORIGINAL
+            )
     rows = {
-        "configs": lambda count: count.total(),
+        "configs": lambda count: sum(count[state] for state in (*_STATES, REFUSED, UNREADABLE)),
         "not readable by mmengine": lambda count: count[UNREADABLE],
         "refused, with the reason": lambda count: count[REFUSED],
         "**left to swap**": _to_swap,
@@ -89,28 +94,40 @@ def _totals(swaps, steps) -> str:
         "swapped and built, a step failed": lambda count: count[ONLY_BUILT],
         "swapped, not built": lambda count: count[ONLY_SWAPPED],
         "not swapped: failed": lambda count: count[FAILED],
-        "**built, of those left to swap**": lambda count: _share(_built(count), _to_swap(count)),
+        "**built, of those left to swap**": lambda count: _share(count[_BUILT], _to_swap(count)),
         "**passed both steps, of those left to swap**": lambda count: _share(
             count[PASSED], _to_swap(count)
+        ),
+        "**built, of those whose original passes here**": lambda count: _share(
+            count[_BUILT_OF_RUNNING], _running(count)
+        ),
+        "**passed both steps, of those whose original passes here**": lambda count: _share(
+            count[PASSED], _running(count)
         ),
     }
     body = [[name, *(str(of(counts[key])) for key in counts)] for name, of in rows.items()]
     return "## Totals\n\n" + _table(["", *counts], body)
 
 
+def _is_built(swap: Record, steps: Mapping[str, Record]) -> bool:
+    """Whether the swapped model was built, whatever became of the steps after it."""
+    return swap["status"] == SWAPPED and steps[swap["model"]]["reached"] is not None
+
+
 def _to_swap(count: Counter) -> int:
     return sum(count[state] for state in _STATES)
 
 
-def _built(count: Counter) -> int:
-    return count[PASSED] + count[ONLY_BUILT] + count[SAME_AS_ORIGINAL]
+def _running(count: Counter) -> int:
+    """Those left to swap but for the ones whose original fails as well."""
+    return _to_swap(count) - count[SAME_AS_ORIGINAL] - count[ORIGINAL_FAILS]
 
 
 def _share(part: int, whole: int) -> str:
     return f"{part} ({100 * part / whole:.1f}%)" if whole else "-"
 
 
-def _not_passed(swaps, steps) -> str:
+def _not_passed(swaps: Sequence[Record], steps: Mapping[str, Record]) -> str:
     groups = defaultdict(list)
     for swap in swaps:
         state = state_of(swap, steps)
@@ -127,7 +144,7 @@ def _not_passed(swaps, steps) -> str:
     return "## Not passed\n\n" + (_table(header, rows) if rows else "None.")
 
 
-def _refused(swaps) -> str:
+def _refused(swaps: Sequence[Record]) -> str:
     groups = defaultdict(list)
     for swap in swaps:
         if swap["status"] == REFUSED:
@@ -139,13 +156,13 @@ def _refused(swaps) -> str:
     return "## Refused\n\n" + _table(["number", "reason", "nearest that can", "configs"], rows)
 
 
-def _consequences(swaps) -> str:
+def _consequences(swaps: Sequence[Record]) -> str:
     notes = Counter(note for swap in swaps for note in swap.get("notes", ()))
     rows = [[str(number), note] for note, number in notes.most_common()]
     return "## Stated consequences of those swapped\n\n" + _table(["number", "what is said"], rows)
 
 
-def _folders(swaps, steps) -> str:
+def _folders(swaps: Sequence[Record], steps: Mapping[str, Record]) -> str:
     counts = defaultdict(Counter)
     for swap in swaps:
         counts[swap["config"].rsplit("/", 1)[0]][state_of(swap, steps)] += 1

@@ -53,7 +53,7 @@ def _short(value: Any) -> str:
         return "not set"
     text = str(value)
     if isinstance(value, dict) and "type" in value and len(text) > _LONG:
-        kept = ("arch", "depth", "out_indices", "init_cfg", "lr", "weight_decay")
+        kept = ("arch", "depth", "out_indices", "init_cfg", "checkpoint", "lr", "weight_decay")
         shown = [f"{key}={value[key]}" for key in kept if key in value]
         return f"{type_name(value['type'])}({', '.join(shown)})"
     return text if len(text) <= 2 * _LONG else f"{text[: 2 * _LONG]} ..."

@@ -1,6 +1,8 @@
 """Optimizer, schedule and checkpoints: what in a training recipe belongs to the old backbone."""
 
 import math
+import os
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +35,19 @@ class Recipe:
         return float(f"{self.lr * math.sqrt(batch / self.batch):.1e}")
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Images a step, as far as a config tells.
+
+    Args:
+        images: Their number.
+        source: Where it stands, for the summary.
+    """
+
+    images: int
+    source: str
+
+
 RECIPES = {
     "mmdet": Recipe(1e-4, 0.05),
     "mmseg": Recipe(6e-5, 0.01),
@@ -40,20 +55,50 @@ RECIPES = {
 }
 
 
-def adapt_optimizer(cfg: dict, recipe: Recipe) -> list[Change]:
+def batch_of(cfg: dict, filename: str | None, recipe: Recipe) -> Batch:
+    """Images a step: by ``auto_scale_lr``, the file's name (``8xb2``), or the data loader."""
+    base = (cfg.get("auto_scale_lr") or {}).get("base_batch_size")
+    if base:
+        return Batch(base, "auto_scale_lr.base_batch_size")
+    named = re.search(r"(\d+)xb(\d+)", os.path.basename(filename or ""))
+    if named:
+        return Batch(int(named[1]) * int(named[2]), f"{named[0]} in the file's name")
+    on_one = (cfg.get("train_dataloader") or {}).get("batch_size")
+    more = "set optim_wrapper.optimizer.lr for another number"
+    if on_one:
+        return Batch(on_one, f"train_dataloader.batch_size on one GPU; {more}")
+    return Batch(recipe.batch, f"assumed; {more}")
+
+
+def optimizer_note(cfg: dict, recipe: Recipe, batch: Batch) -> str | None:
+    """What to say of an optimizer that stays; None where it is near the recipe's."""
+    optimizer = value_at(cfg, ("optim_wrapper", "optimizer"))
+    if not isinstance(optimizer, dict) or type_name(optimizer["type"]) in _STEEP:
+        return None
+    kind, lr = type_name(optimizer["type"]), optimizer.get("lr")
+    wanted = recipe.lr_for(batch.images)
+    if kind == "AdamW" and lr is not None and wanted / 2 <= lr <= wanted * 2:
+        return None
+    rate = "its default lr" if lr is None else f"lr {lr:g}"
+    return (
+        f"the optimizer stays {kind}, {rate}, chosen for the old backbone; FasterViT's recipe is "
+        f"AdamW, lr {wanted:g} for {batch.images} images a step ({batch.source})"
+    )
+
+
+def adapt_optimizer(cfg: dict, recipe: Recipe, batch: Batch) -> list[Change]:
     """Put the recipe's AdamW in place of SGD, with what hangs on the learning rate.
 
-    Any other optimizer is left as it is.
+    Any other optimizer is left as it is, see :func:`optimizer_note`.
     """
     optimizer = value_at(cfg, ("optim_wrapper", "optimizer"))
     if optimizer is ABSENT or type_name(optimizer["type"]) not in _STEEP:
         return []
-    batch = (cfg.get("auto_scale_lr") or {}).get("base_batch_size", recipe.batch)
-    lr = recipe.lr_for(batch)
+    lr = recipe.lr_for(batch.images)
     now = dict(_delete_=True, type="AdamW", lr=lr, weight_decay=recipe.weight_decay)
     why = (
-        f"the recipe's AdamW, lr {recipe.lr:g} for {recipe.batch} images a step, here for {batch}; "
-        "--keep-optimizer leaves the old one"
+        f"the recipe's AdamW, lr {recipe.lr:g} for {recipe.batch} images a step, here {lr:g} for "
+        f"{batch.images} ({batch.source}); --keep-optimizer leaves the old one"
     )
     changes = [Change(("optim_wrapper", "optimizer"), plain(optimizer), now, why)]
     changes += _exclusions(cfg)
@@ -85,11 +130,24 @@ def _schedule(cfg: dict, ratio: float) -> list[Change]:
             reasons.append("the lowest rate follows the learning rate")
     if not any(_warms_up(type_name(one["type"])) for one in now):
         warmup = dict(type="LinearLR", start_factor=1e-6, by_epoch=False, begin=0)
-        now.insert(0, dict(warmup, end=_WARMUP_ITERS))
-        reasons.append("AdamW wants a warm-up")
+        end, share = _warmup_iters(cfg)
+        now.insert(0, dict(warmup, end=end))
+        reasons.append(f"AdamW wants a warm-up: {share}")
     if not reasons:
         return []
     return [Change(("param_scheduler",), plain(schedule), now, "; ".join(dict.fromkeys(reasons)))]
+
+
+def _warmup_iters(cfg: dict) -> tuple[int, str]:
+    """The recipe's warm-up, or a tenth of a run that is short; and how to say it."""
+    length = (cfg.get("train_cfg") or {}).get("max_iters")
+    if length:
+        end = max(1, min(_WARMUP_ITERS, length // 10))
+        return end, f"{end} of {length} iterations"
+    return _WARMUP_ITERS, (
+        f"{_WARMUP_ITERS} iterations; give its end a smaller number where the run has fewer than "
+        f"{10 * _WARMUP_ITERS}"
+    )
 
 
 def _warms_up(kind: str) -> bool:
@@ -136,7 +194,7 @@ def replace_custom_keys(
         key
         for key in custom
         if key.startswith("backbone.")
-        or key in _SWIN_KEYS
+        or key.strip(".") in _SWIN_KEYS
         or (_matches(key, prefix, old) and not _matches(key, prefix, new))
     ]
     if not lost:
@@ -149,6 +207,46 @@ def replace_custom_keys(
     now = dict(_delete_=True, **rest, custom_keys=kept)
     why = f"{len(lost)} settings named parameters of the old backbone"
     return [Change(place, plain(paramwise), now, why)]
+
+
+def hooks_that_name(
+    cfg: dict, prefix: str, old: Collection[str], new: Collection[str]
+) -> Iterator[str]:
+    """Say of each hook that names a part of the old backbone, one that FasterViT has not.
+
+    Args:
+        cfg: The whole config.
+        prefix: Where the backbone is in the model, such as ``"backbone."``.
+        old: Parameter names of the old backbone.
+        new: Parameter names of FasterViT.
+    """
+    parts, new_parts = (_parts_of(names, prefix) for names in (old, new))
+    for i, hook in enumerate(cfg.get("custom_hooks") or ()):
+        named = sorted({text for text in _texts(hook) if text in parts and text not in new_parts})
+        if named:
+            kind = type_name(hook.get("type", "a hook"))
+            listed = ", ".join(named)
+            yield f"custom_hooks.{i}, {kind}, names {listed} of the old backbone: adapt it"
+
+
+def _parts_of(names: Collection[str], prefix: str) -> set[str]:
+    """The parameters and the modules above them, with the prefix and without."""
+    dotted = [name.split(".") for name in names]
+    parts = {".".join(keys[:end]) for keys in dotted for end in range(1, len(keys) + 1)}
+    return parts | {prefix + part for part in parts}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All strings inside, but for types."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key != "type":
+                yield from _texts(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def custom_keys(cfg: dict) -> dict:
@@ -183,12 +281,24 @@ def norm_keys(names: Collection[str]) -> list[str]:
     return sorted(keys)
 
 
+def leave_old_run(cfg: dict) -> list[Change]:
+    """Neither go on with a run of the old model nor write over it."""
+    changes = []
+    if cfg.get("resume"):
+        why = "there is no run of the new model to go on with"
+        changes.append(Change(("resume",), cfg["resume"], False, why))
+    if cfg.get("work_dir"):
+        why = "the old model's; train.py takes one named after the new file"
+        changes.append(Change(("work_dir",), cfg["work_dir"], None, why))
+    return changes
+
+
 def drop_checkpoints(cfg: dict, model_path: Path) -> list[Change]:
     """Drop weights of the old model outside its backbone: whole detectors, ``pretrained``.
 
     Args:
         cfg: The whole config.
-        model_path: Place of the model that has the backbone.
+        model_path: Path of the model that has the backbone.
     """
     why = "weights of the old backbone"
     changes = []

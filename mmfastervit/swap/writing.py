@@ -4,7 +4,7 @@ import copy
 import keyword
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 from mmengine.config import Config
 
 from .edits import Change, plain
+from .errors import SwapAuditError
 from .planning import Swap
+from .reading import config_files
 
 _WIDTH = 100
 
@@ -34,11 +36,11 @@ def write_config(swap: Swap, base: str, target: Path, *, force: bool = False) ->
         force: Replace it if it is there.
 
     Raises:
-        ValueError: its name does not end in ``.py``, its folder is not there, or it is there and
-            ``force`` is not set.
-        RuntimeError: the file, read back, does not say what the swap says.
+        ValueError: its name does not end in ``.py``, its folder is not there, it is there and
+            ``force`` is not set, or the original is read from it.
+        SwapAuditError: the file, read back, does not say what the swap says.
     """
-    check_target(target, force=force)
+    check_target(target, force=force, sources=_sources(swap))
     part = target.with_name(f"{target.stem}_{uuid.uuid4().hex}.py")
     try:
         part.write_text(config_text(swap, base), encoding="utf-8")
@@ -48,24 +50,44 @@ def write_config(swap: Swap, base: str, target: Path, *, force: bool = False) ->
         part.unlink(missing_ok=True)
 
 
-def check_target(target: Path, *, force: bool) -> None:
-    """Raise ValueError if no config can be written there, or one is there and ``force`` unset."""
+def check_target(target: Path, *, force: bool, sources: Collection[Path]) -> None:
+    """Look before the work whether a config can be written.
+
+    Args:
+        target: The file.
+        force: Replace it if it is there.
+        sources: The files of the original, which the new file builds on.
+
+    Raises:
+        ValueError: nothing can be written there, one is there and ``force`` is not set, or it is
+            one of ``sources``.
+    """
     if target.suffix != ".py":
         raise ValueError(f"--out {target}: expected a file name ending in .py")
     if not target.parent.is_dir():
         raise ValueError(f"--out {target}: there is no folder {target.parent}")
+    if target.resolve() in sources:
+        raise ValueError(
+            f"--out {target}: the original is read from this file, and the new one builds on it; "
+            "give another name"
+        )
     if target.exists() and not force:
         raise ValueError(f"--out {target} is there already; --force replaces it")
 
 
+def _sources(swap: Swap) -> tuple[Path, ...]:
+    name = swap.original.filename  # None, or no longer there, of a config that was made in memory
+    return config_files(name) if name and Path(name).is_file() else ()
+
+
 def compare(swap: Swap, read: Config) -> None:
-    """Raise RuntimeError where ``read`` does not say what ``swap`` says."""
+    """Raise SwapAuditError where ``read`` does not say what ``swap`` says."""
     variables = {name for name, _, _ in _split(swap.changes, set(swap.original.to_dict()))[0]}
     variables -= {change.path[0] for change in swap.changes}
     wanted, found = plain(swap.config.to_dict()), plain(read.to_dict())
     wrong = [key for key in wanted if key not in variables and found.get(key) != wanted[key]]
     if wrong:
-        raise RuntimeError(f"the written file differs from the swap in {', '.join(wrong)}")
+        raise SwapAuditError(f"the written file differs from the swap in {', '.join(wrong)}")
 
 
 def config_text(swap: Swap, base: str) -> str:
@@ -93,7 +115,9 @@ def _base_line(base: str) -> str:
     return line if len(line) <= _WIDTH else f"_base_ = (\n    {_flat(base)}\n)"
 
 
-def _split(changes: Sequence[Change], taken: set[str]):
+def _split(
+    changes: Sequence[Change], taken: set[str]
+) -> tuple[list[tuple[str, tuple, list[Change]]], dict[str, Any]]:
     """Part the changes that reach into lists from the others, which nest as dicts.
 
     mmengine merges dicts but not lists, so a list is taken from the base, changed, and put back.
@@ -107,7 +131,7 @@ def _split(changes: Sequence[Change], taken: set[str]):
             continue
         place = change.path[:cut]
         if place not in lists:
-            name = _variable(place, taken | {name for name, _ in lists.values()})
+            name = _variable(place, taken, {name for name, _ in lists.values()})
             lists[place] = (name, [])
             _put(tree, place, _Name(name))
         lists[place][1].append(change)
@@ -122,13 +146,17 @@ def _put(tree: dict, path: Sequence[str], value: Any) -> None:
     tree[path[-1]] = copy.deepcopy(value)  # later changes may reach into it
 
 
-def _variable(place: Sequence[str], taken: set[str]) -> str:
+def _variable(place: Sequence[str], taken: set[str], used: set[str]) -> str:
     if len(place) == 1:
         return place[0]
-    if place[-1] == "pipeline":
-        return place[0].replace("dataloader", "pipeline")
-    name = place[-1]
-    return name if name not in taken else f"{place[-2]}_{name}"
+    if place[-1] == "pipeline":  # may replace the base's variable of that name, as a person would
+        name, unusable = place[0].replace("dataloader", "pipeline"), used
+    else:
+        name, unusable = place[-1], taken | used
+    for key in reversed(place[:-1]):
+        if name in unusable:
+            name = f"{key}_{name}"
+    return name
 
 
 def _subscript(path: Sequence[str | int]) -> str:

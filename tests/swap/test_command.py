@@ -72,7 +72,7 @@ def test_stock_train_py_runs_the_file_from_another_folder_with_published_weights
 
 def test_list_shows_what_depends_on_the_backbone_and_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    shown = swap_command(RETINANET, "fastervit_0", list=True, backbone_options={})
+    shown = swap_command(RETINANET, "fastervit_0", list_only=True, backbone_options={})
     for part in ("model.backbone\n", "model.neck\n", "optim_wrapper\n", "non-commercial"):
         assert part in shown
     unaffected = next(line for line in shown.splitlines() if line.startswith("not affected"))
@@ -94,6 +94,57 @@ def test_mistakes_are_named_and_leave_no_file(tmp_path, monkeypatch, options, me
     with pytest.raises(ValueError, match=message):
         swap_command(RETINANET, "fastervit_0", **options)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["mine.py", "base.py", "link.py"])
+def test_force_never_replaces_a_file_that_the_original_is_read_from(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path("base.py").write_text(f"_base_ = {RETINANET!r}\n")
+    Path("mine.py").write_text("_base_ = ['base.py']\n")
+    Path("link.py").symlink_to("base.py")
+    before = Path(name).read_text()
+    with pytest.raises(ValueError, match="the original is read from this file"):
+        swap_command("mine.py", "fastervit_0", out=name, force=True, backbone_options={})
+    assert Path(name).read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("load_from = dict(a=1)", "mmengine can't read the config mine.py: TypeError"),
+        ("model = dict(", "mmengine can't read the config mine.py: SyntaxError"),
+        ("model = dict(neck=dict(num_outs=1))", "the neck FPN .* after ResNet .* AssertionError"),
+        ("model = dict(backbone=dict(depth=51))", "the backbone ResNet .*: KeyError"),
+    ],
+)
+def test_a_config_that_does_not_work_is_an_error_that_says_where(
+    tmp_path, monkeypatch, text, message
+):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(f"_base_ = {RETINANET!r}\n{text}\n")
+    with pytest.raises(ValueError, match=message):
+        swap_command("mine.py", "fastervit_0", list_only=True, backbone_options={})
+
+
+def test_an_option_of_a_wrong_kind_ends_with_one_line(tmp_path):
+    failed = swap("--list", "--backbone-options", "drop_path_rate=abc", cwd=tmp_path)
+    assert failed.returncode == 2
+    assert "the backbone FasterViT can't be built" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_a_result_that_is_wrong_ends_with_one_line(tmp_path):
+    command = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r}); import swap_backbone as tool; "
+        "from mmfastervit.swap import SwapAuditError\n"
+        "def fail(**_): raise SwapAuditError('the neck reads another map')\n"
+        "tool.swap_command = fail; tool.main()"
+    )
+    options = (RETINANET, "--arch", "fastervit_0", "--list")
+    failed = run("-c", command, *options, cwd=tmp_path)
+    assert failed.returncode == 2
+    assert failed.stderr.strip().endswith("error: the neck reads another map")
+    assert "Traceback" not in failed.stderr
 
 
 def test_a_command_that_would_do_nothing_ends_with_a_message(tmp_path):

@@ -70,6 +70,15 @@ def test_decode_head_finds_its_map_among_those_kept():
     assert changes == dict(in_channels=256, in_index=0)
 
 
+@pytest.mark.parametrize(("index", "changed"), [(-2, {}), (2, dict(in_index=0)), (-1, None)])
+def test_an_index_that_still_means_the_same_map_stays(index, changed):
+    head = dict(type="FCNHead", in_channels=2048 if index == -1 else 1024, in_index=index)
+    part = dict(decode_head=dict(type="PSPHead", in_channels=2048, in_index=3), auxiliary_head=head)
+    found = rewrite(part, ("auxiliary_head",), OLD, NEW[2:], (2, 3))
+    expected = dict(in_channels=512) if changed is None else dict(in_channels=256, **changed)
+    assert found == expected
+
+
 def test_low_level_map_of_deeplab_is_kept_and_dilation_keeps_its_reach():
     head = dict(
         type="DepthwiseSeparableASPPHead",

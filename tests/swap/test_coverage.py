@@ -36,6 +36,15 @@ def test_page_has_the_shares_of_what_is_left_to_swap(tmp_path):
     assert "E: mine" in page
 
 
+def test_what_failed_on_both_sides_before_it_was_built_is_not_counted_as_built(tmp_path):
+    late = dict(reached=None, reason="longer", original_reached=None, original_reason="longer")
+    write_report(SWAPS, {**STEPS, "m3": late}, "fastervit_0", tmp_path / "page.md")
+    page = (tmp_path / "page.md").read_text()
+    assert "| **built, of those left to swap** | 3 (75.0%) | 3 (75.0%) |" in page
+    assert "| **built, of those whose original passes here** | 3 (100.0%) |" in page
+    assert "| **passed both steps, of those whose original passes here** | 2 (66.7%) |" in page
+
+
 def test_configs_that_differ_in_schedule_share_a_model_and_others_do_not(tiny_arch):
     keys = [
         model_key(plan_swap(f"mmdet::{name}_coco.py", tiny_arch))
@@ -46,6 +55,15 @@ def test_configs_that_differ_in_schedule_share_a_model_and_others_do_not(tiny_ar
         )
     ]
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_how_the_backbone_shares_its_work_does_not_tell_models_apart(tiny_arch):
+    name = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
+    options = dict(with_cp=True, norm_cfg=dict(type="SyncBN"))
+    shared = plan_swap(name, tiny_arch, backbone_options=options)
+    assert model_key(shared) == model_key(plan_swap(name, tiny_arch))
+    frozen = plan_swap(name, tiny_arch, backbone_options=dict(frozen_stages=1))
+    assert model_key(frozen) != model_key(shared)
 
 
 def test_every_config_of_a_zoo_is_named_and_its_parts_are_not():

@@ -52,6 +52,19 @@ def test_file_reads_back_as_the_swapped_config_with_all_else_untouched(swap, tmp
     assert pipeline[1].mean == [1, 2, 3]
 
 
+def test_two_pipelines_of_one_data_loader_are_changed_each_for_itself(tmp_path):
+    mixed = "train_pipeline = [dict(mean=1)]\ntrain_dataloader = dict(dataset=dict("
+    mixed += "pipeline=train_pipeline, dataset=dict(pipeline=[dict(mean=2)])))\n"
+    (tmp_path / "base.py").write_text("model = dict(backbone=dict())\n" + mixed)
+    outer = ("train_dataloader", "dataset", "pipeline", 0, "mean")
+    inner = (*outer[:2], "dataset", *outer[2:])
+    changes = (CHANGES[1], Change(outer, 1, 10, ""), Change(inner, 2, 20, ""))
+    swap = Swap(Config.fromfile(tmp_path / "base.py"), changes, (), ("model",))
+    write_config(swap, "base.py", tmp_path / "mine.py")
+    dataset = Config.fromfile(tmp_path / "mine.py").train_dataloader.dataset
+    assert (dataset.pipeline[0].mean, dataset.dataset.pipeline[0].mean) == (10, 20)
+
+
 def test_file_names_what_changes_and_nothing_else(swap):
     text = config_text(swap, "base.py")
     assert "_delete_=True" in text

@@ -63,7 +63,7 @@ SEGMENTORS = [
     "swin/swin-tiny-patch4-window7-in1k-pre_upernet_8xb2-160k_ade20k-512x512",
     "twins/twins_svt-s_fpn_fpnhead_8xb4-80k_ade20k-512x512",
 ]
-CLASSIFIERS = ["resnet/resnet50_8xb32_in1k"]
+CLASSIFIERS = ["convnext/convnext-tiny_32xb128_in1k", "resnet/resnet50_8xb32_in1k"]
 ZOO = [
     *(f"mmdet::{name}.py" for name in DETECTORS),
     *(f"mmseg::{name}.py" for name in SEGMENTORS),
