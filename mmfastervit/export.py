@@ -14,6 +14,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
 from torch import Tensor, nn
 
+from .engine.logs import warnings_only
 from .engine.resume import allow_mmengine_checkpoints
 
 PARTS = ("backbone", "neck", "model")
@@ -93,7 +94,8 @@ def build_part(cfg: Config, part: str, checkpoint: str | None = None) -> nn.Modu
             "take --part neck or --part backbone"
         )
     if checkpoint is None:
-        model.init_weights()
+        with warnings_only():
+            model.init_weights()
     else:
         allow_mmengine_checkpoints()
         load_checkpoint(model, checkpoint, map_location="cpu")

@@ -1,20 +1,20 @@
 """One training and one inference step of a swapped model, on generated input."""
 
 import copy
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from mmengine.config import ConfigDict
-from mmengine.logging import MessageHub, MMLogger
+from mmengine.logging import MessageHub
 from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from mmfastervit.engine.config_tree import type_name
+from mmfastervit.engine.logs import warnings_only
 
 from .audit import audit
 from .edits import plain, value_at
@@ -60,24 +60,12 @@ def generated_run(scope: str | None) -> Iterator[None]:
     with (
         torch.random.fork_rng(devices=[]),
         DefaultScope.overwrite_default_scope(scope),
-        _warnings_only(),
+        warnings_only(),
     ):
         torch.manual_seed(_SEED)
         for counter in ("iter", "epoch"):  # some losses look at how far a run has come
             MessageHub.get_current_instance().update_info(counter, 0)
         yield
-
-
-@contextmanager
-def _warnings_only() -> Iterator[None]:
-    """Silence mmengine's lines on each parameter's weight and learning rate."""
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def build(cfg: dict, model_path: tuple) -> nn.Module:
