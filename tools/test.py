@@ -22,6 +22,7 @@ from mmfastervit.engine import (
     parse_arguments,
     pickle_path,
 )
+from mmfastervit.engine.deploying import find_deployable
 
 
 def build_parser() -> ArgumentParser:
@@ -76,7 +77,11 @@ def main() -> None:
     with exit_on_user_error(parser):
         cfg = prepare(arguments)
     allow_mmengine_checkpoints()
-    build_runner(cfg).test()
+    runner = build_runner(cfg)
+    if arguments.deploy:
+        with exit_on_user_error(parser):
+            find_deployable(runner.model)
+    runner.test()
 
 
 if __name__ == "__main__":

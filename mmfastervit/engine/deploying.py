@@ -10,14 +10,15 @@ from torch import nn
 from mmfastervit.models.backbones import FasterViT
 from mmfastervit.models.deployment import deploy
 from mmfastervit.models.plugins import HATPlugin
+from mmfastervit.models.plugins.insertion import HATBlocks
 from mmfastervit.registry import HOOKS
 
-_DEPLOYED = (FasterViT, HATPlugin)
+_DEPLOYED = (FasterViT, HATPlugin, HATBlocks)
 
 
 @HOOKS.register_module()
 class DeployHook(Hook):
-    """Tests with deployed copies of FasterViT and of HAT plug-ins, then puts the originals back.
+    """Tests with deployed copies of FasterViT and of HAT in hosts, then puts the originals back.
 
     In a config: ``custom_hooks = [dict(type='mmfastervit.DeployHook')]``. The copies are made at
     the first batch, when the checkpoint has been loaded and averaged weights are in place.
@@ -34,9 +35,10 @@ class DeployHook(Hook):
         """Put deployed copies into the model.
 
         Raises:
-            ValueError: The model has neither a FasterViT nor a HAT plug-in.
+            ValueError: The model has neither a FasterViT nor hierarchical attention put in.
         """
         if batch_idx == 0:
+            self._put_back(runner.model)  # what a test that failed has left
             self._originals = originals = find_deployable(runner.model)
             for name, module in originals.items():
                 set_module(runner.model, name, deploy(deepcopy(module)))
@@ -44,8 +46,11 @@ class DeployHook(Hook):
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Put the originals back."""
+        self._put_back(runner.model)
+
+    def _put_back(self, model: nn.Module) -> None:
         for name, module in self._originals.items():
-            set_module(runner.model, name, module)
+            set_module(model, name, module)
         self._originals = {}
 
 
@@ -58,8 +63,8 @@ def find_deployable(model: nn.Module) -> dict[str, nn.Module]:
     found = {name: m for name, m in model.named_modules() if name and isinstance(m, _DEPLOYED)}
     if not found:
         raise ValueError(
-            f"nothing to deploy: this {type(model).__name__} has neither a FasterViT nor a "
-            "HATPlugin; leave out --deploy (or the DeployHook)"
+            f"nothing to deploy: this {type(model).__name__} has neither a FasterViT nor "
+            "hierarchical attention; leave out --deploy (or the DeployHook)"
         )
     return found
 

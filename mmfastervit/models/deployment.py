@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from .layers.attention import AttentionLayer
 from .layers.conv import ConvBlock, Stem
 from .layers.hat import AttentionStage, HATBlock
+from .layers.inplace import GELU
 
 
 def deploy(model: nn.Module) -> nn.Module:
@@ -47,6 +48,8 @@ def deploy(model: nn.Module) -> nn.Module:
             fold_norms(layer)
     for module in (m for m in (*layers, *blocks) if not m.deployed):
         module.deployed = True
+        for activation in (m for m in module.modules() if isinstance(m, GELU)):
+            activation.in_place = True
         module.requires_grad_(False)
         module.register_load_state_dict_pre_hook(refuse_loading)
     return model

@@ -38,6 +38,19 @@ def test_the_backbone_is_deployed_for_the_test_and_restored_after_it(tiny_arch):
     model.train()
 
 
+@torch.no_grad()
+def test_a_test_that_failed_loses_nothing(tiny_arch):
+    hook = HOOKS.build(dict(type="mmfastervit.DeployHook"))
+    model = nn.Sequential(FasterViT(tiny_arch)).eval()
+    runner = SimpleNamespace(model=model, logger=logging.getLogger("test"))
+    original = model[0]
+    hook.before_test_iter(runner, 0)  # and no end of this test
+    hook.before_test_iter(runner, 0)
+    hook.after_test_epoch(runner, {})
+    assert model[0] is original
+    assert not original.deployed
+
+
 def test_a_model_without_a_backbone_of_ours_is_refused():
     hook = HOOKS.build(dict(type="mmfastervit.DeployHook"))
     runner = SimpleNamespace(model=nn.Sequential(nn.Linear(1, 1)))

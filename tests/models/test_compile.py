@@ -1,9 +1,11 @@
 """One graph for any size: compiling and exporting without breaks, and few compilations."""
 
+import copy
 import random
 
 import pytest
 import torch
+from mmengine.analysis import get_model_complexity_info
 from torch._dynamo.utils import counters
 
 from mmfastervit import FasterViT
@@ -58,6 +60,27 @@ def test_training_is_one_graph(tiny_arch, backend):
         missing = [name for name, grad in gradients.items() if grad is None or not grad.any()]
         assert not missing
     assert backend.compilations <= 2
+
+
+def test_checkpointed_training_compiles_and_counts_a_batch_once(tiny_arch):
+    torch._dynamo.reset()
+    eager = FasterViT(tiny_arch, with_cp=True).train()
+    model = copy.deepcopy(eager)
+    images = torch.randn(2, 3, 64, 96)
+    for network in (eager, torch.compile(model, backend="aot_eager", fullgraph=True)):
+        sum(y[:, 0].square().mean() for y in network(images)).backward()
+    assert_near(model.state_dict().values(), eager.state_dict().values())
+    gradients = [[p.grad.flatten() for p in net.parameters()] for net in (model, eager)]
+    assert_near([torch.cat(gradients[0])], [torch.cat(gradients[1])])
+
+
+@torch.no_grad()
+def test_tracing_and_counting_tools_still_read_the_model(tiny_arch):
+    model = FasterViT(tiny_arch).eval()
+    images = torch.randn(1, 3, 70, 90)
+    expected = model(images)
+    assert_near(torch.jit.trace(model, images)(images), expected)
+    assert get_model_complexity_info(model, (3, 70, 90), show_table=False)["flops"] > 0
 
 
 @torch.no_grad()

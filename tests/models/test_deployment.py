@@ -101,6 +101,18 @@ def test_loading_is_refused_with_the_way_out(tiny_arch):
 
 
 @torch.no_grad()
+def test_hooks_see_what_their_module_returned_until_deployed(tiny_arch):
+    model, seen = build(tiny_arch), []
+    for module in model.modules():
+        if not list(module.children()):
+            module.register_forward_hook(lambda m, _, y: seen.append((type(m), y, y.clone())))
+    model(torch.randn(IMAGES))
+    assert {kind for kind, y, then in seen if not torch.equal(y, then)} <= {nn.BatchNorm2d}
+    changed = [y for kind, y, then in seen if not torch.equal(y, then)]
+    assert len(changed) == 2  # the stem's, whose ReLUs work in place
+
+
+@torch.no_grad()
 def test_tables_are_kept_for_each_size_whatever_the_weights_do(tiny_arch):
     model = build(tiny_arch).switch_to_deploy()
     cache = model.stages[2].blocks[0]._cache

@@ -127,7 +127,7 @@ class FasterViT(BaseModule):
             ValueError: The tensor is empty or not of that shape.
         """
         self._check_input(x)
-        x = self.stem(lay_out(x))
+        x = self.stem(lay_out(x, self))
         outputs = []
         for i, stage in enumerate(self.stages):
             x = stage(x)

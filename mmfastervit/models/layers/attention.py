@@ -125,8 +125,10 @@ class AttentionLayer(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor, windows: Windows | None = None) -> Tensor:
         """Map tokens (B, T, C) to the same shape; the rest as in :class:`Attention`."""
-        x = add(x, self.drop_path(self.scale1(self.attn(self.norm1(x), bias, windows))))
-        return add(x, self.drop_path(self.scale2(self.mlp(self.norm2(x)))))
+        branch = self.drop_path(self.scale1(self.attn(self.norm1(x), bias, windows)))
+        x = add(x, branch, in_place=self.deployed)
+        branch = self.drop_path(self.scale2(self.mlp(self.norm2(x))))
+        return add(x, branch, in_place=self.deployed)
 
     def position_weights(self) -> Iterator[nn.Parameter]:
         """Iterate over the weights that position tables are computed from."""

@@ -13,6 +13,8 @@ def run_block(block: nn.Module, *inputs, with_cp: bool):
     """Call ``block(*inputs)``; ``with_cp`` recomputes it in backward to save its activations."""
     if not (with_cp and block.training and torch.is_grad_enabled()):
         return block(*inputs)
+    if torch.compiler.is_compiling():  # recomputes without repeating what changes a buffer
+        return checkpoint(block, *inputs, use_reentrant=False)
     return checkpoint(
         block,
         *inputs,

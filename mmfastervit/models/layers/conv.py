@@ -41,15 +41,16 @@ def build_norm(norm_cfg: dict, channels: int, eps: float = 1e-5) -> nn.Module:
     return norm.requires_grad_(norm_cfg.get("requires_grad", True))
 
 
-def lay_out(x: Tensor) -> Tensor:
-    """Bring a map into the memory format in which convolutions run fastest on it.
+def lay_out(x: Tensor, reader: nn.Module) -> Tensor:
+    """Bring a map into the memory format in which the convolutions of ``reader`` run fastest.
 
     That is channels last, which norms over channels and attention read as well. On a CPU, though,
     the backward pass of oneDNN takes up to twice as long on it as on plain maps.
     """
-    is_training_on_cpu = x.device.type == "cpu" and torch.is_grad_enabled()
+    learns = x.requires_grad or any(p.requires_grad for p in reader.parameters())
+    goes_back_on_cpu = x.device.type == "cpu" and torch.is_grad_enabled() and learns
     plain, last = torch.contiguous_format, torch.channels_last
-    return x.contiguous(memory_format=plain if is_training_on_cpu else last)
+    return x.contiguous(memory_format=plain if goes_back_on_cpu else last)
 
 
 class Stem(nn.Sequential):
@@ -97,7 +98,8 @@ class ConvBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
         branch = self.act(self.norm1(self.conv1(x)))
-        return add(x, self.drop_path(self.norm2(self.conv2(branch))))
+        branch = self.drop_path(self.norm2(self.conv2(branch)))
+        return add(x, branch, in_place=self.deployed)
 
 
 class ConvStage(nn.Module):
@@ -137,4 +139,4 @@ class Downsample(nn.Module):
         self.conv = nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(lay_out(self.norm(x)))
+        return self.conv(lay_out(self.norm(x), self))

@@ -4,6 +4,7 @@ FasterViT, arXiv 2306.06189, section 3.3, for maps of any size.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -17,11 +18,7 @@ from .positions import TableCache
 from .windows import (
     WindowGrid,
     Windows,
-    carrier_key_mask,
-    carrier_pooling,
-    partition,
-    window_key_mask,
-    windows_of,
+    locate_tokens,
 )
 
 CARRIER_POSITIONS = ("interpolate", "extrapolate")
@@ -47,15 +44,12 @@ class CarrierTokenizer(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
 
-    def forward(self, x: Tensor, grid: WindowGrid) -> Tensor:
+    def forward(self, x: Tensor, windows: Windows) -> Tensor:
         """Map (B, C, H, W) to carriers (B, nh*nw*c*c, C) in window order."""
         x = self.conv(x)
-        rows, columns = (
-            carrier_pooling(length, grid.window, grid.carrier_size, x.device).to(x.dtype)
-            for length in (grid.height, grid.width)
-        )
+        rows, columns = (matrix.to(x.dtype) for matrix in windows.pooling)
         carriers = rows @ (x @ columns.t())  # (B, C, nh*c, nw*c)
-        return partition(carriers.permute(0, 2, 3, 1), grid.carrier_size).flatten(1, 2)
+        return carriers.flatten(2).transpose(1, 2).index_select(1, windows.carriers)
 
 
 class HATBlock(nn.Module):
@@ -95,7 +89,7 @@ class HATBlock(nn.Module):
 
     def forward(self, x: Tensor, windows: Windows) -> Tensor:
         """Map tokens (B, nh*nw*c*c + H*W, C) to the same shape; see :class:`Windows`."""
-        tables = self.tables(windows.grid, x)
+        tables = self.tables(windows, x)
         carriers, pixels = split_tokens(x, windows.grid)
         if tables.window_position is not None:
             pixels = pixels + tables.window_position.index_select(0, windows.inside)
@@ -104,28 +98,24 @@ class HATBlock(nn.Module):
         carriers = self.carrier(carriers + tables.carrier_position, tables.carrier_bias)
         return self.window(torch.cat((carriers, pixels), dim=1), tables.window_bias, windows)
 
-    def tables(self, grid: WindowGrid, tokens: Tensor) -> BlockTables:
-        """Position tables for a grid, in the precisions ``tokens`` are kept and multiplied in.
+    def tables(self, windows: Windows, tokens: Tensor) -> BlockTables:
+        """Position tables for a map, in the precisions ``tokens`` are kept and multiplied in.
 
         Where no gradient can reach them they are kept for the next map of the same size.
         """
-        options = tokens.device, tokens.dtype, matmul_dtype(tokens)
+        precisions = tokens.dtype, matmul_dtype(tokens)
+        compute = partial(self._compute_tables, windows, *precisions)
         if torch.compiler.is_compiling():
-            return self._compute_tables(grid, *options)
-        key = (grid, options, torch.is_inference_mode_enabled())
-        if self.deployed:
-            return self._keep_tables(key)
-        weights = list(self._position_weights())
-        learning = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
-        if self.training or learning:
-            return self._compute_tables(grid, *options)
-        versions = tuple((w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights)
-        return self._keep_tables(key, versions)
-
-    @torch.no_grad()
-    def _keep_tables(self, key: tuple, versions: tuple = ()) -> BlockTables:
-        grid, options, _ = key
-        return self._cache.get((key, versions), lambda: self._compute_tables(grid, *options))
+            return compute()
+        key = windows.grid, tokens.device, precisions, torch.is_inference_mode_enabled()
+        if not self.deployed:
+            weights = list(self._position_weights())
+            learning = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
+            if self.training or learning or not weights:  # replicas of DataParallel list none
+                return compute()
+            key += tuple((w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights)
+        with torch.no_grad():
+            return self._cache.get(key, compute)
 
     def train(self, mode: bool = True) -> "HATBlock":
         if mode and self.deployed:
@@ -148,27 +138,26 @@ class HATBlock(nn.Module):
             yield self.carrier_key_bias
 
     def _compute_tables(
-        self, grid: WindowGrid, device: torch.device, dtype: torch.dtype, bias_dtype: torch.dtype
+        self, windows: Windows, dtype: torch.dtype, bias_dtype: torch.dtype
     ) -> BlockTables:
+        grid, seen = windows.grid, windows.visible
         side = grid.window
-        keys = window_key_mask(grid, device)  # (nh*nw, L)
         position = self.window.position
         if position is not None:
             position = position(side, side, side).to(dtype)
         bias = self.window.relative_bias(side, side, side)
         carrier_position = carrier_bias = None
         if self.carrier is not None:
-            bias = self._add_carriers(bias, grid.carrier_size**2)
-            carrier_keys = carrier_key_mask(grid, device)  # (nh*nw, c*c)
-            keys = torch.cat((carrier_keys, keys), dim=1)
+            per_window = grid.carrier_size**2
+            bias = self._add_carriers(bias, per_window)
             layout = *grid.carrier_shape, grid.carrier_size, self.carrier_reference
             carrier_position = self.carrier.position(*layout)
             carrier_bias = self.carrier.relative_bias(*layout)
-            if grid.is_padded:
-                carrier_bias = hide_keys(carrier_bias, carrier_keys.flatten())
+            if seen is not None:
+                carrier_bias = hide_keys(carrier_bias, seen[:, :per_window].flatten())
             carrier_position, carrier_bias = carrier_position.to(dtype), carrier_bias.to(bias_dtype)
-        if grid.is_padded:
-            bias = hide_keys(bias, keys)
+        if seen is not None:
+            bias = hide_keys(bias, seen)
         return BlockTables(position, bias.to(bias_dtype), carrier_position, carrier_bias)
 
     def _add_carriers(self, bias: Tensor, carriers: int) -> Tensor:
@@ -237,6 +226,7 @@ class AttentionStage(nn.Module):
         def layer(rate: float) -> AttentionLayer:
             return AttentionLayer(channels, num_heads, mlp_ratio, rate, layer_scale)
 
+        self._cache = TableCache()
         self.blocks = nn.ModuleList(
             HATBlock(
                 layer(rate), layer(rate) if carrier_size else None, reference, carrier_key_bias
@@ -244,15 +234,31 @@ class AttentionStage(nn.Module):
             for rate in (drop_path or [0.0] * depth)
         )
 
+    def _apply(self, *args, **kwargs) -> "AttentionStage":
+        self._cache.clear()
+        return super()._apply(*args, **kwargs)
+
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
-        windows = windows_of(WindowGrid(*x.shape[2:], self.window, self.carrier_size), x.device)
+        windows = find_windows(x, self.window, self.carrier_size, self._cache)
         tokens = run_blocks(x, self.tokenizer, self.blocks, windows, self.with_cp)
         carriers, pixels = split_tokens(tokens, windows.grid)
         if self.propagate:
             spread = self.blocks[-1].carrier.scale1(carriers).index_select(1, windows.nearest)
-            pixels = add(pixels, spread)
+            pixels = add(pixels, spread, in_place=self.blocks[-1].deployed)
         return pixels.transpose(1, 2).unflatten(2, x.shape[2:])
+
+
+def find_windows(x: Tensor, window: int, carrier_size: int, cache: TableCache) -> Windows:
+    """Find where the tokens of a map (B, C, H, W) stand, keeping that for the next of its size."""
+    height, width = x.shape[2:]
+    if torch.jit.is_tracing():  # where sizes are tensors
+        height, width = int(height), int(width)
+    grid = WindowGrid(height, width, window, carrier_size)
+    if torch.compiler.is_compiling():
+        return locate_tokens(grid, x.device)
+    with torch.inference_mode(False):  # what is kept must serve training too
+        return cache.get((grid, x.device), lambda: locate_tokens(grid, x.device))
 
 
 def run_blocks(
@@ -269,7 +275,7 @@ def run_blocks(
     """
     tokens = x.flatten(2).transpose(1, 2)
     if tokenizer is not None:
-        tokens = torch.cat((tokenizer(x, windows.grid), tokens), dim=1)
+        tokens = torch.cat((tokenizer(x, windows), tokens), dim=1)
     if not torch.compiler.is_compiling():  # the question would bind a graph to the size at hand
         tokens = tokens.contiguous()
     for block in blocks:

@@ -1,7 +1,7 @@
-"""Elementwise steps that reuse memory where nothing else reads it.
+"""Elementwise steps that, in a deployed layer, reuse memory that nothing else reads.
 
-On a CPU a large new tensor costs more in page faults than its arithmetic. Gradients and compilers
-need, or arrange, their memory themselves and get the plain operation.
+On a CPU a large new tensor costs more in page faults than its arithmetic. Elsewhere a tensor may
+have other readers, such as the hook of somebody who looks at activations, and is left alone.
 """
 
 import torch
@@ -10,20 +10,22 @@ from torch import Tensor, nn
 
 
 class GELU(nn.Module):
-    """GELU that in inference overwrites its input, which a layer must have just computed."""
+    """GELU that overwrites its input once its layer is deployed."""
+
+    in_place = False  # see deploy()
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.ops.aten.gelu_(x) if is_disposable(x) else F.gelu(x)
+        return torch.ops.aten.gelu_(x) if self.in_place and is_disposable(x) else F.gelu(x)
 
 
-def add(x: Tensor, branch: Tensor) -> Tensor:
-    """Add a residual branch of the shape of ``x``, in inference into the branch's own memory."""
-    if branch.dtype == x.dtype and is_disposable(branch):
+def add(x: Tensor, branch: Tensor, in_place: bool) -> Tensor:
+    """Add a residual branch of the shape of ``x``; ``in_place`` into the branch's own memory."""
+    if in_place and branch.dtype == x.dtype and is_disposable(branch):
         return branch.add_(x)
     return x + branch
 
 
 def is_disposable(fresh: Tensor) -> bool:
-    """Whether a tensor that was just computed, and has one reader, may be overwritten."""
+    """Whether neither a gradient nor a compiler needs a tensor that was just computed."""
     needed = fresh.requires_grad and torch.is_grad_enabled()
     return not needed and not torch.compiler.is_compiling()

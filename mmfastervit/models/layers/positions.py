@@ -8,12 +8,13 @@ every grid.
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from threading import Lock
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .windows import window_order
+from .windows import at_least_one, window_order
 
 HIDDEN_FEATURES = 512
 MAX_BIAS = 16.0
@@ -58,8 +59,8 @@ class AbsolutePosition(PositionMLP):
         """
         rows, columns = window_order(height, width, window, self.fc1.weight.device)
         return self.evaluate(
-            (rows - height // 2) / torch.sym_max((reference or height) // 2, 1),
-            (columns - width // 2) / torch.sym_max((reference or width) // 2, 1),
+            (rows - height // 2) / at_least_one((reference or height) // 2),
+            (columns - width // 2) / at_least_one((reference or width) // 2),
         )
 
 
@@ -93,7 +94,7 @@ class RelativeBias(PositionMLP):
 
 def log_offsets(side: int, reference: int, device: torch.device) -> Tensor:
     """Log-spaced offsets -(side-1) ... side-1, with ``reference - 1`` as the unit: (2*side-1,)."""
-    unit = torch.sym_max(reference - 1, 1)
+    unit = at_least_one(reference - 1)
     offsets = torch.arange(1 - side, side, device=device) / unit * LOG_RANGE
     return offsets.sign() * torch.log2(offsets.abs() + 1) / math.log2(LOG_RANGE)
 
@@ -102,6 +103,7 @@ class TableCache:
     """Least recently used tables, by key, bounded by the elements they hold together.
 
     What is larger than the bound by itself is not kept. Copies and pickles of a cache are empty.
+    Threads may share one.
 
     Args:
         max_elements: Bound on the elements of all tables together (2**24: 64 MiB of float32).
@@ -109,7 +111,8 @@ class TableCache:
 
     def __init__(self, max_elements: int = 2**24):
         self.max_elements = max_elements
-        self._entries: OrderedDict[Hashable, tuple[Tensor | None, ...]] = OrderedDict()
+        self._entries: OrderedDict[Hashable, tuple] = OrderedDict()
+        self._lock = Lock()
 
     def __reduce__(self):
         return TableCache, (self.max_elements,)
@@ -117,20 +120,27 @@ class TableCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: Hashable, compute: Callable[[], tuple]) -> tuple[Tensor | None, ...]:
+    def get(self, key: Hashable, compute: Callable[[], tuple]) -> tuple:
         """Return the tables of ``key``, computing them if they are not here."""
-        if key not in self._entries:
-            tables = self._entries[key] = compute()
-            while self._entries and self._elements() > self.max_elements:
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+                return self._entries[key]
+        tables = compute()
+        with self._lock:
+            self._entries[key] = tables
+            while self._entries and sum(map(elements, self._entries.values())) > self.max_elements:
                 self._entries.popitem(last=False)
-            return tables
-        self._entries.move_to_end(key)
-        return self._entries[key]
+        return tables
 
     def clear(self) -> None:
         """Forget every table."""
-        self._entries.clear()
+        with self._lock:
+            self._entries.clear()
 
-    def _elements(self) -> int:
-        tables = (table for entry in self._entries.values() for table in entry)
-        return sum(table.numel() for table in tables if table is not None)
+
+def elements(table: object) -> int:
+    """Elements of a tensor, or of all tensors in a tuple."""
+    if isinstance(table, Tensor):
+        return table.numel()
+    return sum(map(elements, table)) if isinstance(table, tuple) else 0

@@ -7,7 +7,6 @@ map, and each window looks its own up when it attends.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -68,7 +67,11 @@ class Windows(NamedTuple):
     tokens: Tensor  # (nh*nw*N,), the token in each place; where there is none, any one
     places: Tensor  # (nh*nw*c*c + H*W,), the place of each token
     inside: Tensor  # (H*W,), the place of each pixel among those of its window
-    nearest: Tensor | None  # (H*W,), the nearest carrier of each pixel's window
+    visible: Tensor | None  # (nh*nw, N), whether what stands there is to be seen; None if all is
+    # Of the carriers, None where there are none:
+    nearest: Tensor | None = None  # (H*W,), the nearest one of each pixel's window
+    pooling: tuple[Tensor, Tensor] | None = None  # (nh*c, H) and (nw*c, W), see carrier_pooling
+    carriers: Tensor | None = None  # (nh*nw*c*c,), their places in a map of the carriers
 
     def gather(self, x: Tensor) -> Tensor:
         """Put tokens (B, nh*nw*c*c + H*W, F) in their windows: (B, nh*nw, N, F)."""
@@ -79,21 +82,8 @@ class Windows(NamedTuple):
         return x.flatten(1, 2).index_select(1, self.places)
 
 
-def windows_of(grid: WindowGrid, device: torch.device | None = None) -> Windows:
-    """Find where the tokens of a map stand; kept for the next map of the same size."""
-    if torch.compiler.is_compiling():
-        return locate_tokens(grid, device)
-    return kept_windows(grid, device)
-
-
-@lru_cache(maxsize=64)
-@torch.inference_mode(False)  # what is kept must serve training too
-def kept_windows(grid: WindowGrid, device: torch.device | None) -> Windows:
-    return locate_tokens(grid, device)
-
-
-def locate_tokens(grid: WindowGrid, device: torch.device | None) -> Windows:
-    """Compute what :class:`Windows` holds, by arithmetic alike for all sizes."""
+def locate_tokens(grid: WindowGrid, device: torch.device | None = None) -> Windows:
+    """Find where the tokens of a map stand, by arithmetic alike for all sizes."""
     window, c = grid.window, grid.carrier_size
     height, width, across, per_window = grid.height, grid.width, grid.shape[1], c**2
     carriers = torch.arange(grid.num_carriers, device=device)
@@ -107,12 +97,28 @@ def locate_tokens(grid: WindowGrid, device: torch.device | None) -> Windows:
     (window_row, row), (window_column, column) = divide(rows, window), divide(columns, window)
     which, inside = window_row * across + window_column, row * window + column
     places = which * (per_window + window**2) + per_window + inside
+    seen = window_key_mask(grid, device) if grid.is_padded else None
     if not c:
-        return Windows(grid, tokens.flatten(), places, inside, None)
+        return Windows(grid, tokens.flatten(), places, inside, seen)
+    if grid.is_padded:
+        seen = torch.cat((carrier_key_mask(grid, device), seen), dim=1)
     own, member = divide(carriers, per_window)
     carrier_places = own * (per_window + window**2) + member
-    nearest = which * per_window + row * c // window * c + column * c // window
-    return Windows(grid, tokens.flatten(), torch.cat((carrier_places, places)), inside, nearest)
+    return Windows(
+        grid,
+        tokens.flatten(),
+        torch.cat((carrier_places, places)),
+        inside,
+        seen,
+        nearest=which * per_window + row * c // window * c + column * c // window,
+        pooling=tuple(carrier_pooling(length, window, c, device) for length in (height, width)),
+        carriers=partition(carriers.view(1, *grid.carrier_shape, 1), c).flatten(),
+    )
+
+
+def at_least_one(length: int) -> int:
+    """The greater of a length and 1, also of a length that is a symbol in a traced graph."""
+    return torch.sym_max(length, 1) if torch.compiler.is_compiling() else max(length, 1)
 
 
 def windows_along(length: int, window: int) -> int:
@@ -210,7 +216,7 @@ def carrier_pooling(length: int, window: int, carrier_size: int, device=None) ->
     steps = num_windows * carrier_size - 1
     span = num_windows * window - kernel
     index = torch.arange(steps + 1, device=device)
-    starts = (2 * index * span + steps) // torch.sym_max(2 * steps, 1)  # rounded, halves up
+    starts = (2 * index * span + steps) // at_least_one(2 * steps)  # rounded, halves up
     pixel = torch.arange(length, device=device)
     covered = (pixel >= starts[:, None]) & (pixel < starts[:, None] + kernel)
     return covered / covered.sum(1, keepdim=True).clamp(min=1)

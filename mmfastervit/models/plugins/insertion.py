@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from ...registry import MODELS, register_model
 from ..layers.attention import AttentionLayer
-from ..layers.hat import CarrierTokenizer, HATBlock, run_blocks, split_tokens
+from ..layers.hat import CarrierTokenizer, HATBlock, find_windows, run_blocks, split_tokens
 from ..layers.initialization import initialize
-from ..layers.windows import WindowGrid, windows_of
+from ..layers.positions import TableCache
 from .hat_plugin import HATPlugin, check_at_least_one
 from .hosts import Host, HostWindow, Stage, find_host, host_names
 
@@ -78,6 +78,7 @@ class HATBlocks(ModuleList):
         self.window = window
         self.carrier_size = carrier_size
         self.with_cp = with_cp
+        self._cache = TableCache()
 
     def __iter__(self) -> Iterator["HATBlocks"]:
         yield self
@@ -85,7 +86,7 @@ class HATBlocks(ModuleList):
     def forward(self, x: Tensor, hw_shape: Sequence[int] | None = None) -> Tensor:
         """Run all blocks on (B, H, W, C), or on (B, H*W, C) with ``hw_shape`` (H, W)."""
         x = from_nhwc(x) if hw_shape is None else from_tokens(x, hw_shape)
-        windows = windows_of(WindowGrid(*x.shape[2:], self.window, self.carrier_size), x.device)
+        windows = find_windows(x, self.window, self.carrier_size, self._cache)
         blocks = list(self.children())
         hats = [block.hat for block in blocks]
         tokens = run_blocks(x, blocks[0].tokenizer, hats, windows, self.with_cp)

@@ -1,5 +1,7 @@
 """Properties of the attention stages: padding, routing, positions."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from mmfastervit.models.layers import AttentionStage, WindowGrid
 from mmfastervit.models.layers.attention import AttentionLayer
 from mmfastervit.models.layers.hat import CarrierTokenizer, HATBlock
 from mmfastervit.models.layers.positions import AbsolutePosition, RelativeBias, TableCache
-from mmfastervit.models.layers.windows import carrier_key_mask, windows_of
+from mmfastervit.models.layers.windows import carrier_key_mask, locate_tokens
 
 
 def hat_block(has_carriers: bool) -> HATBlock:
@@ -18,7 +20,7 @@ def hat_block(has_carriers: bool) -> HATBlock:
 @torch.no_grad()
 def test_places_without_a_token_cannot_change_an_output(has_carriers):
     block = hat_block(has_carriers).eval()
-    windows = windows_of(WindowGrid(9, 16, 7, 2 if has_carriers else 0))
+    windows = locate_tokens(WindowGrid(9, 16, 7, 2 if has_carriers else 0))
     x = torch.randn(2, 24 * has_carriers + 9 * 16, 8)
     padding = torch.ones(6 * (4 * has_carriers + 49), dtype=torch.bool)
     padding[windows.places] = False
@@ -38,7 +40,7 @@ def test_hidden_carriers_cannot_change_a_valid_output():
     soiled = x.clone()
     soiled[:, :16][:, ~seen] = 1e3
     seen = torch.cat((seen, torch.ones(64, dtype=torch.bool)))
-    clean, actual = (block(tokens, windows_of(grid))[:, seen] for tokens in (x, soiled))
+    clean, actual = (block(tokens, locate_tokens(grid))[:, seen] for tokens in (x, soiled))
     assert torch.equal(clean, actual)
 
 
@@ -47,9 +49,9 @@ def test_a_window_attends_to_its_own_pixels_only():
     """One block without carriers equals the layer run on each window cut out."""
     block = hat_block(has_carriers=False).eval()
     image = torch.randn(1, 10, 17, 8)
-    actual = block(image.flatten(1, 2), windows_of(WindowGrid(10, 17, 7))).view_as(image)
+    actual = block(image.flatten(1, 2), locate_tokens(WindowGrid(10, 17, 7))).view_as(image)
     whole = WindowGrid(7, 7, 7)
-    expected = block(image[:, :7, 7:14].reshape(1, 49, 8), windows_of(whole))
+    expected = block(image[:, :7, 7:14].reshape(1, 49, 8), locate_tokens(whole))
     torch.testing.assert_close(actual[:, :7, 7:14].reshape(1, 49, 8), expected)
 
 
@@ -63,7 +65,8 @@ def test_carriers_stand_with_the_window_they_pool_from(size):
     tokenizer = CarrierTokenizer(2)
     torch.nn.init.dirac_(tokenizer.conv.weight, groups=2)
     torch.nn.init.zeros_(tokenizer.conv.bias)
-    carriers = tokenizer(torch.stack((window_rows, window_columns))[None].float(), grid)[0]
+    image = torch.stack((window_rows, window_columns))[None].float()
+    carriers = tokenizer(image, locate_tokens(grid))[0]
     carriers = carriers.unflatten(0, (-1, 4))
     own = torch.cartesian_prod(*(torch.arange(n) for n in grid.shape))[:, None]
     # a kernel of 5 pixels lies in its window but for one pixel at most
@@ -128,3 +131,27 @@ def test_cache_forgets_the_least_recently_used_and_keeps_nothing_oversized():
     assert computed
     cache.get("huge", lambda: (torch.zeros(100),))
     assert len(cache) == 0
+
+
+def test_indices_kept_in_inference_mode_serve_training():
+    stage = AttentionStage(8, 1, 2, window=7, carrier_size=2)
+    x = torch.randn(1, 8, 9, 16)
+    with torch.inference_mode():
+        expected = stage(x)
+    actual = stage(x)
+    actual.sum().backward()
+    torch.testing.assert_close(actual, expected)
+    assert len(stage._cache) == 1
+    stage.double()
+    assert len(stage._cache) == 0
+
+
+def test_threads_may_share_a_cache():
+    cache = TableCache(max_elements=10)
+
+    def work(_):
+        for i in range(300):
+            assert cache.get(i % 7, lambda i=i: (torch.full((3,), i % 7),))[0][0] == i % 7
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))

@@ -7,10 +7,10 @@ from mmfastervit.models.layers.windows import (
     WindowGrid,
     carrier_key_mask,
     carrier_pooling,
+    locate_tokens,
     partition,
     window_key_mask,
     window_order,
-    windows_of,
 )
 
 SIZES = [(14, 14), (1, 1), (7, 21), (50, 76), (13, 8)]
@@ -19,7 +19,7 @@ SIZES = [(14, 14), (1, 1), (7, 21), (50, 76), (13, 8)]
 @pytest.mark.parametrize("carrier_size", [0, 1, 2, 3])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_scattering_undoes_gathering(size, carrier_size):
-    windows = windows_of(WindowGrid(*size, 7, carrier_size))
+    windows = locate_tokens(WindowGrid(*size, 7, carrier_size))
     tokens = torch.randn(2, windows.grid.num_carriers + size[0] * size[1], 3)
     gathered = windows.gather(tokens)
     assert gathered.shape == (2, windows.grid.num_windows, carrier_size**2 + 49, 3)
@@ -29,7 +29,7 @@ def test_scattering_undoes_gathering(size, carrier_size):
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_windows_hold_their_carriers_and_their_pixels(size):
     grid = WindowGrid(*size, 7, 2)
-    windows = windows_of(grid)
+    windows = locate_tokens(grid)
     carriers = torch.randn(2, grid.num_carriers, 3)
     image = torch.randn(2, *size, 3)
     gathered = windows.gather(torch.cat((carriers, image.flatten(1, 2)), dim=1))
@@ -42,15 +42,6 @@ def test_partition_pads_with_zeros():
     windows = partition(torch.ones(1, 9, 5, 2), 4)
     assert windows.shape == (1, 6, 16, 2)
     assert windows.sum() == 9 * 5 * 2
-
-
-def test_kept_indices_serve_training_after_inference_mode():
-    grid = WindowGrid(8, 8, 4)
-    with torch.inference_mode():
-        windows_of(grid)
-    tokens = torch.randn(1, 64, 2, requires_grad=True)
-    windows_of(grid).gather(tokens).sum().backward()
-    assert torch.equal(tokens.grad, torch.ones_like(tokens))
 
 
 def test_partition_keeps_neighbours_together():
@@ -110,6 +101,6 @@ def test_every_window_has_a_visible_carrier(size):
 
 def test_nearest_carriers_are_those_of_nearest_upsampling():
     carriers = torch.arange(4.0)
-    nearest = windows_of(WindowGrid(7, 7, 7, 2)).nearest
+    nearest = locate_tokens(WindowGrid(7, 7, 7, 2)).nearest
     expected = torch.nn.functional.interpolate(carriers.view(1, 1, 2, 2), size=7, mode="nearest")
     assert torch.equal(carriers[nearest], expected.flatten())
