@@ -6,6 +6,7 @@ model = dict(
         _delete_=True,
         type="mmfastervit.FasterViT",
         arch="fastervit_0",
+        norm_cfg=dict(type="SyncBN", requires_grad=True),
         init_cfg=dict(type="Pretrained", checkpoint="mmfastervit://fastervit_0_224_1k"),
     ),
     neck=dict(in_channels=[64, 128, 256, 512]),
@@ -13,11 +14,11 @@ model = dict(
 )
 
 optim_wrapper = dict(
-    optimizer=dict(_delete_=True, type="AdamW", lr=6e-05, weight_decay=0.01),
+    optimizer=dict(_delete_=True, type="AdamW", lr=4.2e-05, weight_decay=0.01),
     paramwise_cfg=dict(norm_decay_mult=0.0),
 )
 
 param_scheduler = [
     dict(type="LinearLR", start_factor=1e-06, by_epoch=False, begin=0, end=1500),
-    dict(type="PolyLR", eta_min=6e-07, power=0.9, begin=0, end=80000, by_epoch=False),
+    dict(type="PolyLR", eta_min=4.2e-07, power=0.9, begin=0, end=80000, by_epoch=False),
 ]
