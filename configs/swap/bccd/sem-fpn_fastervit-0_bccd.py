@@ -12,7 +12,7 @@ norm_cfg = dict(type="BN", requires_grad=True)
 
 model = dict(
     data_preprocessor=dict(size=crop_size),
-    backbone=dict(drop_path_rate=0.0, init_cfg=None),  # from scratch
+    backbone=dict(drop_path_rate=0.0, init_cfg=None, norm_cfg=norm_cfg),  # from scratch
     decode_head=dict(num_classes=4, norm_cfg=norm_cfg),
 )
 
