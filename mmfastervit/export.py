@@ -30,7 +30,7 @@ class Difference(NamedTuple):
     """How far ONNX Runtime and torch are apart on images of one shape."""
 
     shape: tuple[int, ...]
-    largest: float  # over the largest value of each output
+    largest: float  # over the largest value of each output; NaN where a value is not a number
 
 
 class MapsOf(nn.Module):
@@ -126,7 +126,7 @@ def export_onnx(
 
     Raises:
         ImportError: An ONNX package is missing.
-        ArithmeticError: The difference exceeds ``TOLERANCE``.
+        ArithmeticError: A difference exceeds ``TOLERANCE`` or is not a number, or shapes differ.
     """
     require_packages()
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
@@ -135,8 +135,8 @@ def export_onnx(
         differences = [compare(module, path, each) for each in (shape, *unseen)]
         for difference in differences:
             report(difference)
-        largest = max(difference.largest for difference in differences)
-        if not largest <= TOLERANCE:  # not a number fails too
+        largest = float(np.max([difference.largest for difference in differences]))
+        if not all(difference.largest <= TOLERANCE for difference in differences):
             raise ArithmeticError(
                 f"ONNX Runtime differs from torch by {largest:.1e} of the largest value, more than "
                 f"{TOLERANCE:.0e}: {out} is not written"
@@ -166,16 +166,27 @@ def trace(module: nn.Module, images: Tensor, is_dynamic: bool) -> torch.onnx.ONN
 
 @torch.no_grad()
 def compare(module: nn.Module, path: Path, shape: Sequence[int]) -> Difference:
-    """Run a module and its ONNX file on the same random images."""
+    """Run a module and its ONNX file on the same random images.
+
+    Raises:
+        ArithmeticError: Their outputs are not of the same shapes.
+    """
     from onnxruntime import InferenceSession
 
     images = torch.randn(*shape)
     session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
     actual = session.run(None, {session.get_inputs()[0].name: images.numpy()})
-    return Difference(
-        tuple(shape),
-        max(
-            float(np.abs(a - e.numpy()).max() / e.abs().max())
-            for a, e in zip(actual, module(images), strict=True)
-        ),
-    )
+    expected = [output.numpy() for output in module(images)]
+    shapes = [[output.shape for output in outputs] for outputs in (actual, expected)]
+    if shapes[0] != shapes[1]:
+        raise ArithmeticError(
+            f"ONNX Runtime's outputs are of shapes {shapes[0]}, torch's of {shapes[1]}, for images "
+            f"of {tuple(shape)}: {path.name} is not written"
+        )
+    # np.max of a list with NaN is NaN, unlike Python's max
+    return Difference(tuple(shape), float(np.max(list(map(distance, actual, expected)))))
+
+
+def distance(actual: np.ndarray, expected: np.ndarray) -> float:
+    """Largest difference of two arrays of the same shape over the largest value expected."""
+    return float(np.abs(actual - expected).max() / np.abs(expected).max())

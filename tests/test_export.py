@@ -20,7 +20,7 @@ class Scaled(nn.Module):
     factor = 1.0
 
     def forward(self, images):
-        return (images * self.factor,)
+        return images * 2, images * self.factor
 
 
 def test_the_backbone_is_exported_for_any_size(small_arch, tmp_path):
@@ -32,16 +32,25 @@ def test_the_backbone_is_exported_for_any_size(small_arch, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["b.onnx"]
 
 
-def test_a_difference_leaves_no_file(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("factor", "message"),
+    [
+        (1.01, r"9\.9e-03 .*is not written"),
+        (float("nan"), "nan .*is not written"),
+        (torch.ones(2, 1, 1, 1), r"\(2, 3, 4, 4\).*is not written"),  # broadcasts
+    ],
+    ids=["value", "not-a-number", "shape"],
+)
+def test_a_difference_in_a_later_output_leaves_no_file(factor, message, tmp_path, monkeypatch):
     module = Scaled()
     save = torch.onnx.ONNXProgram.save
 
     def save_then_change(program, path):
         save(program, path)
-        module.factor = 1.01
+        module.factor = factor
 
     monkeypatch.setattr(torch.onnx.ONNXProgram, "save", save_then_change)
-    with pytest.raises(ArithmeticError, match=r"9\.9e-03 .*is not written"):
+    with pytest.raises(ArithmeticError, match=message):
         export_onnx(module, tmp_path / "x.onnx", shape=(1, 3, 4, 4), unseen=())
     assert list(tmp_path.iterdir()) == []
 
