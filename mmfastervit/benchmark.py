@@ -4,9 +4,9 @@ import gc
 import json
 import platform
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -89,7 +89,7 @@ def prepare(case: Case, build: Builder, device: str) -> Callable[[], object]:
         images = images.contiguous(memory_format=torch.channels_last)
     if case.mode == "deploy":
         deploy(model)
-    call = torch.compile(model) if case.mode == "compiled" else model
+    call = torch.compile(model, dynamic=False) if case.mode == "compiled" else model
     step = train_step if conditions.task == "train" else infer
     return partial(step, call, model, images, PRECISIONS[conditions.precision])
 
@@ -157,7 +157,8 @@ def run_group(
     product, operations = matrix_product(PRECISIONS[conditions.precision], device)
     counted = {case.model: operations_of(case, build, device) for case in distinct(cases)}
     calls = {case.name: prepare(case, build, device) for case in cases}
-    seconds = time_interleaved({**calls, MATRIX: product}, rounds, warm_up=2, device=device)
+    with compiling_afresh(sum(case.mode == "compiled" for case in cases)):
+        seconds = time_interleaved({**calls, MATRIX: product}, rounds, warm_up=2, device=device)
     rate = operations / statistics.median(seconds[MATRIX])
     results = []
     for case in cases:
@@ -178,6 +179,21 @@ def run_group(
     del calls
     gc.collect()
     return results
+
+
+@contextmanager
+def compiling_afresh(models: int) -> Iterator[None]:
+    """Make torch.compile forget other sizes and models, and let it compile this many anew.
+
+    What it has seen is kept for each function, not for each model: a size after another would be
+    compiled for any size, and from the ninth variant on a function runs uncompiled.
+    """
+    if models == 0:
+        yield
+        return
+    torch._dynamo.reset()
+    with torch._dynamo.config.patch(recompile_limit=models + 8):
+        yield
 
 
 def distinct(cases: Sequence[Case]) -> list[Case]:

@@ -9,13 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from mmfastervit import FasterViT, targets
-from mmfastervit.benchmark import Case, Conditions, plot, run_cases, write_json
+from mmfastervit import FasterViT, benchmark, targets
+from mmfastervit.benchmark import Case, Conditions, plot, run_cases, run_group, write_json
 from mmfastervit.measure import (
     attention_kernels,
     count_gflops,
     count_operations,
     import_seconds,
+    matrix_product,
     peak_memory,
     spread,
 )
@@ -87,6 +88,29 @@ def test_cases_are_compared_with_their_baseline_and_written(tmp_path):
     assert content["results"][0]["case"]["conditions"]["size"] == [64, 96]
     plot(tmp_path / "r.png", results)
     assert (tmp_path / "r.png").stat().st_size > 10_000
+
+
+def test_each_size_and_model_is_compiled_for_itself(monkeypatch):
+    compiled = []
+
+    def note(graph, inputs):
+        compiled.append([dim for each in inputs for dim in each.shape])
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=note))
+    monkeypatch.setattr(benchmark, "matrix_product", partial(matrix_product, side=8))
+    sides, kernels = (4, 5), range(1, 10)
+    for side in sides:  # more models, and more sizes, than torch.compile takes by itself
+        conditions = Conditions("eval", "fp32", (side, side), 1)
+        cases = [Case(str(kernel), "compiled", conditions) for kernel in kernels]
+        run_group(cases, build_conv, "", 1, "cpu")
+    assert len(compiled) == len(sides) * len(kernels)
+    assert all(type(dim) is int for shape in compiled for dim in shape)
+
+
+def build_conv(name: str, size: tuple[int, int]) -> nn.Module:
+    kernel = int(name)
+    return nn.Sequential(nn.Conv2d(3, 2, kernel, padding=kernel))
 
 
 def test_every_target_of_the_table_is_checked(monkeypatch):
