@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,11 +12,14 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
-from mmengine.runner import load_checkpoint
 from torch import Tensor, nn
 
+from .checkpoint import load_backbone
+from .checkpoint.content import shorten, unwrap
+from .checkpoint.reading import read_checkpoint
+from .checkpoint.sources import resolve_source
 from .engine.logs import warnings_only
-from .engine.resume import allow_mmengine_checkpoints
+from .models import FasterViT
 
 PARTS = ("backbone", "neck", "model")
 OPSET = 18
@@ -74,18 +78,27 @@ def build_part(cfg: Config, part: str, checkpoint: str | None = None) -> nn.Modu
     Args:
         cfg: Config of a detector or segmentor.
         part: 'backbone', 'neck' (backbone and neck of a detector) or 'model' (a segmentor).
-        checkpoint: File or URL; None for the weights of ``init_cfg`` as in the first training step.
+        checkpoint: File, URL or ``mmfastervit://NAME``, see :func:`load_part`; None for the weights
+            of ``init_cfg`` as in the first training step.
 
     Returns:
         A module from images (B, C, H, W) to a tuple of tensors.
 
     Raises:
-        ValueError: The model has no such part.
+        FileNotFoundError: There is no such checkpoint.
+        ValueError: The config has no model, or one of an unknown type; the model has no such part;
+            or the checkpoint lacks weights of it.
     """
     if part not in PARTS:
         raise ValueError(f"part must be one of {PARTS}, not {part!r}")
+    if not cfg.get("model"):
+        raise ValueError("this config has no model")
     init_default_scope(cfg.get("default_scope", "mmengine"))
-    model = MODELS.build(cfg.model)
+    try:
+        model = MODELS.build(cfg.model)
+    except KeyError as error:  # a type that no registry has
+        words = " ".join(str(error.args[0]).split())
+        raise ValueError(f"the config's model cannot be built: {words}") from error
     if part == "neck" and getattr(model, "neck", None) is None:
         raise ValueError(f"this {type(model).__name__} has no neck; take --part backbone")
     if part == "model" and not hasattr(model, "encode_decode"):
@@ -97,11 +110,55 @@ def build_part(cfg: Config, part: str, checkpoint: str | None = None) -> nn.Modu
         with warnings_only():
             model.init_weights()
     else:
-        allow_mmengine_checkpoints()
-        load_checkpoint(model, checkpoint, map_location="cpu")
+        load_part(model, part, checkpoint)
     if part == "model":
         return LogitsOf(model).eval()
     return MapsOf(model.backbone, model.neck if part == "neck" else None).eval()
+
+
+def load_part(model: nn.Module, part: str, checkpoint: str) -> None:
+    """Load what is exported of a model from a checkpoint; what else either has does not matter.
+
+    Args:
+        model: A detector or segmentor.
+        part: One of ``PARTS``. For 'backbone' the file may also be of a backbone alone, a published
+            FasterViT among them, as ``init_cfg`` takes it.
+        checkpoint: File, URL or ``mmfastervit://NAME``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is unreadable, or weights are missing or of another shape.
+    """
+    weights = unwrap(read_checkpoint(resolve_source(checkpoint)))
+    metadata = getattr(weights, "_metadata", None)  # versions, by which some layers rename weights
+    weights = OrderedDict((name.removeprefix("module."), v) for name, v in weights.items())
+    if part == "backbone" and not any(is_exported(name, part) for name in weights):
+        if isinstance(model.backbone, FasterViT):
+            load_backbone(model.backbone, checkpoint)
+            return
+        weights = OrderedDict((f"backbone.{name}", value) for name, value in weights.items())
+        metadata = None
+    weights = OrderedDict((k, v) for k, v in weights.items() if is_exported(k, part))
+    weights._metadata = metadata
+    try:
+        keys = model.load_state_dict(weights, strict=False)
+    except RuntimeError as error:  # shapes
+        raise ValueError(f"{checkpoint} does not fit: {' '.join(str(error).split())}") from error
+    needed = [name for name in model.state_dict() if is_exported(name, part)]
+    missing = [k for k in keys.missing_keys if k in needed and "num_batches_tracked" not in k]
+    if missing:
+        raise ValueError(
+            f"{checkpoint} lacks {len(missing)} of the {len(needed)} weights that --part {part} "
+            f"exports: {shorten(missing)}"
+        )
+
+
+def is_exported(name: str, part: str) -> bool:
+    """Whether a weight of a detector or segmentor is of a part; its training head is of none."""
+    root = name.partition(".")[0]
+    if part == "model":
+        return root != "auxiliary_head"
+    return root == "backbone" or (root == "neck" and part == "neck")
 
 
 def export_onnx(
