@@ -1,5 +1,8 @@
 """ONNX files: any size, checked before they are written, and clear words when not possible."""
 
+from pathlib import Path
+from runpy import run_path
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -8,6 +11,8 @@ from torch import nn
 from mmfastervit import FasterViT, export
 from mmfastervit.checkpoint.names import to_published
 from mmfastervit.export import MapsOf, build_part, export_onnx, require_packages
+
+TOOL = Path(__file__).resolve().parents[1] / "tools/export_onnx.py"
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +151,25 @@ def test_configs_without_a_model_are_refused_in_one_line(config, message):
     with pytest.raises(ValueError, match=message) as error:
         build_part(Config(config), "backbone")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--out", "x.onnx", "--size", "64", "64"], "--size is for --part model"),
+        (["--out", "x.onnx", "--part", "model", "--size", "0", "64"], "at least 1"),
+        (["--out", "."], "is a folder"),
+        (["--out", "nowhere/x.onnx"], "no folder nowhere"),
+        (["--out", "x.onnx"], "this config has no model"),
+        (["--out", "x.onnx", "--cfg-options", "model.type=Nobody"], "Nobody is not in"),
+    ],
+)
+def test_the_tool_ends_in_one_line(options, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("config.py").write_text("model = dict()")
+    monkeypatch.setattr("sys.argv", ["export_onnx.py", "config.py", *options])
+    with pytest.raises(SystemExit) as end:
+        run_path(str(TOOL), run_name="__main__")
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
