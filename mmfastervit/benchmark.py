@@ -315,6 +315,7 @@ def processor_name() -> str:
 
 def write_json(path: Path, content: Mapping) -> None:
     """Write a file as JSON; whoever reads it finds the one before or all of this."""
+    path = path.resolve()  # a link stays one
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         part.write_text(json.dumps(content, indent=1) + "\n")

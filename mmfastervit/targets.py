@@ -41,6 +41,7 @@ class Target:
     limit: float
     at_least: bool
     why_not: str = ""  # measured
+    matrix_rate: float | None = None  # GFLOP/s that a share is of
 
     @property
     def is_reached(self) -> bool:
@@ -53,7 +54,8 @@ class Target:
         if self.value is None:
             return f"not measured {self.what} {must}: {self.why_not}"
         verdict = "reached" if self.is_reached else "NOT reached"
-        return f"{verdict:12} {self.what}: {self.value:.3f} {must}"
+        whole = "" if self.matrix_rate is None else f" of {self.matrix_rate:.0f} GFLOP/s"
+        return f"{verdict:12} {self.what}: {self.value:.3f}{whole} {must}"
 
 
 def check_targets(
@@ -95,13 +97,13 @@ def inference(
         (f"{conditions}, throughput over {theirs}'s", 1.12),
         (f"{conditions}, share of the matrix rate", {"fp32": 0.90, "bf16": 0.85}[precision]),
     )
-    found, why_not = (None, None), emulation(precision)
+    found, why_not, rate = (None, None), emulation(precision), None
     if not why_not:
         cases = [Case(ours, "deploy", conditions), Case(theirs, "eager", conditions)]
         result = by_name(run_group(cases, build, cases[1].name, rounds, "cpu"))[cases[0].name]
-        found = result.ratio, result.share
-    for (what, limit), value in zip(promises, found, strict=True):
-        yield Target(what, value, limit, at_least=True, why_not=why_not)
+        found, rate = (result.ratio, result.share), result.matrix_rate
+    for (what, limit), value, whole in zip(promises, found, (None, rate), strict=True):
+        yield Target(what, value, limit, at_least=True, why_not=why_not, matrix_rate=whole)
 
 
 def emulation(precision: str) -> str:

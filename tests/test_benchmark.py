@@ -1,6 +1,7 @@
 """The benchmark measures what it says, on models small enough for a test."""
 
 import json
+import re
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -137,6 +138,13 @@ def test_checkpointing_counts_the_operations_of_the_plain_model():
     assert operations_of(saving, build, "cpu") == operations_of(plain, build, "cpu")
 
 
+def test_writing_keeps_a_link(tmp_path):
+    (tmp_path / "link.json").symlink_to(tmp_path / "r.json")
+    write_json(tmp_path / "link.json", {"a": 1})
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads((tmp_path / "r.json").read_text()) == {"a": 1}
+
+
 def test_a_write_that_fails_leaves_the_file_before(tmp_path):
     write_json(tmp_path / "r.json", {"a": 1})
     with pytest.raises(TypeError, match="not JSON serializable"):
@@ -207,6 +215,7 @@ def parse(tool, monkeypatch):
         ("--sizes 0x64", "expected HEIGHTxWIDTH"),
         ("--rounds 0", "invalid positive value"),
         ("--json nowhere/x.json", "no folder nowhere"),
+        ("--json .", ". is there and no file"),
     ],
 )
 def test_options_that_would_be_ignored_are_refused(options, message, parse, capsys):
@@ -274,6 +283,7 @@ def test_every_target_of_the_table_is_checked(monkeypatch):
     )
     assert kept == list(range(1, len(found) + 1))
     assert "throughput over them's" in str(found[0])
+    assert re.search(r"share of the matrix rate: \S+ of \d+ GFLOP/s \(must be", str(found[1]))
     assert len(found) == 4 + 4 + 3
     assert told[-1].endswith(f"of {len(found)} targets reached")
     assert str(found[-1]).startswith("reached ")

@@ -145,6 +145,8 @@ def parse_args(parser: ArgumentParser) -> Namespace:
     for path in (args.json, args.plot):
         if path and not path.parent.is_dir():
             parser.error(f"there is no folder {path.parent} to write {path.name} to")
+        if path and path.exists() and not path.is_file():
+            parser.error(f"{path} is there and no file")
     if args.target:
         settle_target(parser, args)
     else:
