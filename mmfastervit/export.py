@@ -144,8 +144,9 @@ def load_part(model: nn.Module, part: str, checkpoint: str) -> None:
         keys = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:  # shapes
         raise ValueError(f"{checkpoint} does not fit: {' '.join(str(error).split())}") from error
-    needed = [name for name in model.state_dict() if is_exported(name, part)]
-    missing = [k for k in keys.missing_keys if k in needed and "num_batches_tracked" not in k]
+    exported = (name for name in model.state_dict() if is_exported(name, part))
+    needed = [name for name in exported if not name.endswith(".num_batches_tracked")]
+    missing = [name for name in keys.missing_keys if name in needed]
     if missing:
         raise ValueError(
             f"{checkpoint} lacks {len(missing)} of the {len(needed)} weights that --part {part} "

@@ -123,6 +123,7 @@ def test_a_backbone_comes_from_files_of_a_detector_and_of_its_own(
     [
         ("neck", "neck.", r"lacks 2 of the \d+ weights .*: neck\.weight, neck\.bias"),
         ("neck", "backbone.", r"lacks \d\d+ of .*: backbone\.\S+, backbone\.\S+, .*\.\.\."),
+        ("neck", "", r"lacks (\d+) of the \1 weights"),
         ("backbone", "backbone.", "no weights of a FasterViT"),
         ("backbone", "backbone.stages.3.", "missing .*stages.3"),
     ],
