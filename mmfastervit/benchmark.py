@@ -2,17 +2,21 @@
 
 import gc
 import json
+import os
 import platform
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
+from shutil import which
 
 import torch
 from torch import Tensor, nn
@@ -21,17 +25,20 @@ from .measure import (
     attention_kernels,
     count_operations,
     matrix_product,
+    matrix_rate,
     peak_memory,
     ratio,
     spread,
     time_interleaved,
 )
 from .models import deploy
+from .version import __version__
 
 TASKS = ("eval", "train")
 MODES = ("eager", "channels_last", "deploy", "compiled")
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 MATRIX = "matrix product"
+WITH_CP = "+cp"  # behind a model's name: the same with activation checkpointing
 
 Builder = Callable[[str, tuple[int, int]], nn.Module]
 
@@ -72,9 +79,11 @@ class Result:
     spread: float  # distance of the quartiles over the median
     images_per_second: float
     gflops: float  # of one call, attention counted
-    share: float  # of the machine's matrix-product rate at this precision
+    share: float  # of matrix_rate
+    matrix_rate: float  # GFLOP/s of the machine in a matrix product at this precision
     ratio: float | None  # throughput over the baseline's, None without one
     attention: tuple[str, ...]  # kernels that attention ran on, looked at on a GPU only
+    times: tuple[float, ...]  # seconds of every timed call
     memory: float | None = None  # MiB at the peak, weights included; not of compiled models
 
 
@@ -89,7 +98,7 @@ def prepare(case: Case, build: Builder, device: str) -> Callable[[], object]:
         images = images.contiguous(memory_format=torch.channels_last)
     if case.mode == "deploy":
         deploy(model)
-    call = torch.compile(model) if case.mode == "compiled" else model
+    call = torch.compile(model, dynamic=False) if case.mode == "compiled" else model
     step = train_step if conditions.task == "train" else infer
     return partial(step, call, model, images, PRECISIONS[conditions.precision])
 
@@ -123,6 +132,7 @@ def run_cases(
     device: str = "cpu",
     with_memory: bool = True,
     tell: Callable[[str], None] = print,
+    keep: Callable[[Sequence[Result]], None] = lambda results: None,
 ) -> list[Result]:
     """Measure cases; all that share their conditions run in turns, one call each a round.
 
@@ -134,18 +144,21 @@ def run_cases(
         device: 'cpu' or 'cuda'.
         with_memory: Measure peak memory too, on a CPU in a process for each case.
         tell: Gets a line of text at a time.
+        keep: Gets all results so far whenever those of some conditions are complete.
     """
     results = []
     ordered = sorted(cases, key=lambda case: str(case.conditions))
     for conditions, group in groupby(ordered, key=lambda case: case.conditions):
         tell(f"\n{conditions}")
         found = run_group(list(group), build, baseline, rounds, device)
+        tell(f"  {MATRIX}: {found[0].matrix_rate:.0f} GFLOP/s")
         for result in found:
             if with_memory and result.case.mode != "compiled":
                 used = memory_of(result.case, build, device)
                 result = replace(result, memory=used)
             tell(line(result))
             results.append(result)
+        keep(results)
     return results
 
 
@@ -157,8 +170,12 @@ def run_group(
     product, operations = matrix_product(PRECISIONS[conditions.precision], device)
     counted = {case.model: operations_of(case, build, device) for case in distinct(cases)}
     calls = {case.name: prepare(case, build, device) for case in cases}
-    seconds = time_interleaved({**calls, MATRIX: product}, rounds, warm_up=2, device=device)
+    with compiling_afresh(sum(case.mode == "compiled" for case in cases)):
+        seconds = time_interleaved({**calls, MATRIX: product}, rounds, warm_up=2, device=device)
+    # what else runs slows the products of a CPU as it does the models; a GPU is ours alone
     rate = operations / statistics.median(seconds[MATRIX])
+    if device == "cuda":
+        rate = matrix_rate(product, operations, device)
     results = []
     for case in cases:
         times, gflops = seconds[case.name], counted[case.model]
@@ -171,13 +188,30 @@ def run_group(
                 images_per_second=conditions.batch / median,
                 gflops=gflops,
                 share=gflops / median / rate,
+                matrix_rate=rate,
                 ratio=ratio(seconds[baseline], times) if baseline in seconds else None,
                 attention=attention_kernels(calls[case.name]) if is_seen(case, device) else (),
+                times=tuple(times),
             )
         )
     del calls
     gc.collect()
     return results
+
+
+@contextmanager
+def compiling_afresh(models: int) -> Iterator[None]:
+    """Make torch.compile forget other sizes and models, and let it compile this many anew.
+
+    What it has seen is kept for each function, not for each model: a size after another would be
+    compiled for any size, and from the ninth variant on a function runs uncompiled.
+    """
+    if models == 0:
+        yield
+        return
+    torch._dynamo.reset()
+    with torch._dynamo.config.patch(recompile_limit=models + 8):
+        yield
 
 
 def distinct(cases: Sequence[Case]) -> list[Case]:
@@ -186,8 +220,12 @@ def distinct(cases: Sequence[Case]) -> list[Case]:
 
 
 def operations_of(case: Case, build: Builder, device: str) -> float:
-    """Operations of a case in 10**9; mode and precision do not change what is multiplied."""
-    plain = Case(case.model, "eager", replace(case.conditions, precision="fp32"))
+    """Operations of a case in 10**9; mode and precision do not change what is multiplied.
+
+    What activation checkpointing computes again is not counted: it is no more work that is done.
+    """
+    name = case.model.removesuffix(WITH_CP)
+    plain = Case(name, "eager", replace(case.conditions, precision="fp32"))
     return count_operations(prepare(plain, build, device))
 
 
@@ -223,16 +261,48 @@ def line(result: Result) -> str:
     )
 
 
-def machine(device: str) -> dict[str, str | int]:
+def settle_tf32() -> None:
+    """Let a GPU compute fp32 as such, in matrix products and convolutions alike."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def machine(device: str) -> dict[str, str | int | None]:
     """Where and with what a run was made."""
-    return dict(
+    about = dict(
         date=datetime.now().isoformat(timespec="seconds"),
-        processor=processor_name() if device == "cpu" else torch.cuda.get_device_name(),
+        processor=processor_name(),
+        cores=os.cpu_count(),
         vector_instructions=torch.backends.cpu.get_cpu_capability(),
         threads=torch.get_num_threads(),
+        mmfastervit=__version__,
+        timm=version_of("timm"),
+        fastervit=version_of("fastervit"),
         torch=torch.__version__,
         python=platform.python_version(),
     )
+    return about if device == "cpu" else about | gpu()
+
+
+def gpu() -> dict[str, str | bool]:
+    """The GPU, what drives it, and how it computes fp32."""
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    driver = subprocess.run(query, capture_output=True, text=True) if which(query[0]) else None
+    return dict(
+        gpu=torch.cuda.get_device_name(),
+        cuda=torch.version.cuda,
+        driver=driver.stdout.partition("\n")[0] if driver else "unknown",
+        tf32_in_matrix_products=torch.backends.cuda.matmul.allow_tf32,
+        tf32_in_convolutions=torch.backends.cudnn.allow_tf32,
+    )
+
+
+def version_of(package: str) -> str | None:
+    """Version of an installed package, None if it is not there."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def processor_name() -> str:
@@ -243,15 +313,23 @@ def processor_name() -> str:
     return next(names, platform.processor() or platform.machine())
 
 
-def write_json(path: Path, results: Iterable[Result], baseline: str, device: str) -> None:
-    """Write what was measured, and where, to a file."""
-    content = dict(
-        machine=machine(device),
-        baseline=baseline,
+def write_json(path: Path, content: Mapping) -> None:
+    """Write a file as JSON; whoever reads it finds the one before or all of this."""
+    path = path.resolve()  # a link stays one
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_text(json.dumps(content, indent=1) + "\n")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def as_content(results: Iterable[Result]) -> dict[str, str | list]:
+    """Results as JSON takes them."""
+    return dict(
         operations="multiplications and additions of convolutions, linear layers and attention",
         results=[asdict(result) for result in results],
     )
-    path.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def plot(path: Path, results: Sequence[Result]) -> None:

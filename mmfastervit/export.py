@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,11 +12,14 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
-from mmengine.runner import load_checkpoint
 from torch import Tensor, nn
 
+from .checkpoint import load_backbone
+from .checkpoint.content import shorten, unwrap
+from .checkpoint.reading import read_checkpoint
+from .checkpoint.sources import resolve_source
 from .engine.logs import warnings_only
-from .engine.resume import allow_mmengine_checkpoints
+from .models import FasterViT
 
 PARTS = ("backbone", "neck", "model")
 OPSET = 18
@@ -30,7 +34,7 @@ class Difference(NamedTuple):
     """How far ONNX Runtime and torch are apart on images of one shape."""
 
     shape: tuple[int, ...]
-    largest: float  # over the largest value of each output
+    largest: float  # over the largest value of each output; NaN where a value is not a number
 
 
 class MapsOf(nn.Module):
@@ -74,18 +78,27 @@ def build_part(cfg: Config, part: str, checkpoint: str | None = None) -> nn.Modu
     Args:
         cfg: Config of a detector or segmentor.
         part: 'backbone', 'neck' (backbone and neck of a detector) or 'model' (a segmentor).
-        checkpoint: File or URL; None for the weights of ``init_cfg`` as in the first training step.
+        checkpoint: File, URL or ``mmfastervit://NAME``, see :func:`load_part`; None for the weights
+            of ``init_cfg`` as in the first training step.
 
     Returns:
         A module from images (B, C, H, W) to a tuple of tensors.
 
     Raises:
-        ValueError: The model has no such part.
+        FileNotFoundError: There is no such checkpoint.
+        ValueError: The config has no model, or one of an unknown type; the model has no such part;
+            or the checkpoint lacks weights of it.
     """
     if part not in PARTS:
         raise ValueError(f"part must be one of {PARTS}, not {part!r}")
+    if not cfg.get("model"):
+        raise ValueError("this config has no model")
     init_default_scope(cfg.get("default_scope", "mmengine"))
-    model = MODELS.build(cfg.model)
+    try:
+        model = MODELS.build(cfg.model)
+    except KeyError as error:  # a type that no registry has
+        words = " ".join(str(error.args[0]).split())
+        raise ValueError(f"the config's model cannot be built: {words}") from error
     if part == "neck" and getattr(model, "neck", None) is None:
         raise ValueError(f"this {type(model).__name__} has no neck; take --part backbone")
     if part == "model" and not hasattr(model, "encode_decode"):
@@ -97,11 +110,56 @@ def build_part(cfg: Config, part: str, checkpoint: str | None = None) -> nn.Modu
         with warnings_only():
             model.init_weights()
     else:
-        allow_mmengine_checkpoints()
-        load_checkpoint(model, checkpoint, map_location="cpu")
+        load_part(model, part, checkpoint)
     if part == "model":
         return LogitsOf(model).eval()
     return MapsOf(model.backbone, model.neck if part == "neck" else None).eval()
+
+
+def load_part(model: nn.Module, part: str, checkpoint: str) -> None:
+    """Load what is exported of a model from a checkpoint; what else either has does not matter.
+
+    Args:
+        model: A detector or segmentor.
+        part: One of ``PARTS``. For 'backbone' the file may also be of a backbone alone, a published
+            FasterViT among them, as ``init_cfg`` takes it.
+        checkpoint: File, URL or ``mmfastervit://NAME``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is unreadable, or weights are missing or of another shape.
+    """
+    weights = unwrap(read_checkpoint(resolve_source(checkpoint)))
+    metadata = getattr(weights, "_metadata", None)  # versions, by which some layers rename weights
+    weights = OrderedDict((name.removeprefix("module."), v) for name, v in weights.items())
+    if part == "backbone" and not any(is_exported(name, part) for name in weights):
+        if isinstance(model.backbone, FasterViT):
+            load_backbone(model.backbone, checkpoint)
+            return
+        weights = OrderedDict((f"backbone.{name}", value) for name, value in weights.items())
+        metadata = None
+    weights = OrderedDict((k, v) for k, v in weights.items() if is_exported(k, part))
+    weights._metadata = metadata
+    try:
+        keys = model.load_state_dict(weights, strict=False)
+    except RuntimeError as error:  # shapes
+        raise ValueError(f"{checkpoint} does not fit: {' '.join(str(error).split())}") from error
+    exported = (name for name in model.state_dict() if is_exported(name, part))
+    needed = [name for name in exported if not name.endswith(".num_batches_tracked")]
+    missing = [name for name in keys.missing_keys if name in needed]
+    if missing:
+        raise ValueError(
+            f"{checkpoint} lacks {len(missing)} of the {len(needed)} weights that --part {part} "
+            f"exports: {shorten(missing)}"
+        )
+
+
+def is_exported(name: str, part: str) -> bool:
+    """Whether a weight of a detector or segmentor is of a part; its training head is of none."""
+    root = name.partition(".")[0]
+    if part == "model":
+        return root != "auxiliary_head"
+    return root == "backbone" or (root == "neck" and part == "neck")
 
 
 def export_onnx(
@@ -126,7 +184,7 @@ def export_onnx(
 
     Raises:
         ImportError: An ONNX package is missing.
-        ArithmeticError: The difference exceeds ``TOLERANCE``.
+        ArithmeticError: A difference exceeds ``TOLERANCE`` or is not a number, or shapes differ.
     """
     require_packages()
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
@@ -135,8 +193,8 @@ def export_onnx(
         differences = [compare(module, path, each) for each in (shape, *unseen)]
         for difference in differences:
             report(difference)
-        largest = max(difference.largest for difference in differences)
-        if not largest <= TOLERANCE:  # not a number fails too
+        largest = float(np.max([difference.largest for difference in differences]))
+        if not all(difference.largest <= TOLERANCE for difference in differences):
             raise ArithmeticError(
                 f"ONNX Runtime differs from torch by {largest:.1e} of the largest value, more than "
                 f"{TOLERANCE:.0e}: {out} is not written"
@@ -166,16 +224,27 @@ def trace(module: nn.Module, images: Tensor, is_dynamic: bool) -> torch.onnx.ONN
 
 @torch.no_grad()
 def compare(module: nn.Module, path: Path, shape: Sequence[int]) -> Difference:
-    """Run a module and its ONNX file on the same random images."""
+    """Run a module and its ONNX file on the same random images.
+
+    Raises:
+        ArithmeticError: Their outputs are not of the same shapes.
+    """
     from onnxruntime import InferenceSession
 
     images = torch.randn(*shape)
     session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
     actual = session.run(None, {session.get_inputs()[0].name: images.numpy()})
-    return Difference(
-        tuple(shape),
-        max(
-            float(np.abs(a - e.numpy()).max() / e.abs().max())
-            for a, e in zip(actual, module(images), strict=True)
-        ),
-    )
+    expected = [output.numpy() for output in module(images)]
+    shapes = [[output.shape for output in outputs] for outputs in (actual, expected)]
+    if shapes[0] != shapes[1]:
+        raise ArithmeticError(
+            f"ONNX Runtime's outputs are of shapes {shapes[0]}, torch's of {shapes[1]}, for images "
+            f"of {tuple(shape)}: {path.name} is not written"
+        )
+    # np.max of a list with NaN is NaN, unlike Python's max
+    return Difference(tuple(shape), float(np.max(list(map(distance, actual, expected)))))
+
+
+def distance(actual: np.ndarray, expected: np.ndarray) -> float:
+    """Largest difference of two arrays of the same shape over the largest value expected."""
+    return float(np.abs(actual - expected).max() / np.abs(expected).max())

@@ -132,6 +132,20 @@ def matrix_product(
     return partial(torch.mm, a, b), 2 * side**3 / 1e9
 
 
+def matrix_rate(multiply: Callable[[], Tensor], operations: float, device: str) -> float:
+    """Matrix-product rate of a machine that nothing else uses, in GFLOP/s: the best of ten.
+
+    They run one straight after the other, so that a GPU's clock is up.
+
+    Args:
+        multiply: The product.
+        operations: Of one product, in 10**9.
+        device: 'cpu' or 'cuda'.
+    """
+    multiply()
+    return operations / min(time_once(multiply, device) for _ in range(10))
+
+
 def peak_memory(prepare: Callable[[], Callable[[], object]], device: str = "cpu") -> float:
     """Largest memory, in MiB, that building something and calling it twice takes.
 

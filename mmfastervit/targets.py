@@ -1,7 +1,7 @@
 """What this package promises to reach on two CPU cores, and whether it does."""
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -9,6 +9,7 @@ import torch
 
 from .benchmark import (
     PRECISIONS,
+    WITH_CP,
     Builder,
     Case,
     Conditions,
@@ -17,7 +18,14 @@ from .benchmark import (
     prepare,
     run_group,
 )
-from .measure import import_seconds, matrix_product, ratio, time_interleaved, time_once
+from .measure import (
+    import_seconds,
+    matrix_product,
+    matrix_rate,
+    ratio,
+    time_interleaved,
+    time_once,
+)
 
 SIZES = ((512, 512), (800, 1280))
 LARGE = (2048, 2048)
@@ -33,6 +41,7 @@ class Target:
     limit: float
     at_least: bool
     why_not: str = ""  # measured
+    matrix_rate: float | None = None  # GFLOP/s that a share is of
 
     @property
     def is_reached(self) -> bool:
@@ -45,7 +54,8 @@ class Target:
         if self.value is None:
             return f"not measured {self.what} {must}: {self.why_not}"
         verdict = "reached" if self.is_reached else "NOT reached"
-        return f"{verdict:12} {self.what}: {self.value:.3f} {must}"
+        whole = "" if self.matrix_rate is None else f" of {self.matrix_rate:.0f} GFLOP/s"
+        return f"{verdict:12} {self.what}: {self.value:.3f}{whole} {must}"
 
 
 def check_targets(
@@ -60,7 +70,7 @@ def check_targets(
 
     Args:
         build: Makes the model of a name for images of a size; a function that can be pickled.
-        ours: Name of our model; with ``'+cp'`` behind it, it checkpoints its activations.
+        ours: Name of our model; with ``WITH_CP`` behind it, it checkpoints its activations.
         theirs: Name of the reference implementation's.
         rounds: Timed calls of every case.
         shrink: Divides every image side: for trying the command out, not for figures.
@@ -84,16 +94,16 @@ def inference(
     """Deployed against the reference implementation, and against the machine."""
     conditions = Conditions("eval", precision, size, 1)
     promises = (
-        (f"{conditions}, throughput over upstream's", 1.12),
+        (f"{conditions}, throughput over {theirs}'s", 1.12),
         (f"{conditions}, share of the matrix rate", {"fp32": 0.90, "bf16": 0.85}[precision]),
     )
-    found, why_not = (None, None), emulation(precision)
+    found, why_not, rate = (None, None), emulation(precision), None
     if not why_not:
         cases = [Case(ours, "deploy", conditions), Case(theirs, "eager", conditions)]
         result = by_name(run_group(cases, build, cases[1].name, rounds, "cpu"))[cases[0].name]
-        found = result.ratio, result.share
-    for (what, limit), value in zip(promises, found, strict=True):
-        yield Target(what, value, limit, at_least=True, why_not=why_not)
+        found, rate = (result.ratio, result.share), result.matrix_rate
+    for (what, limit), value, whole in zip(promises, found, (None, rate), strict=True):
+        yield Target(what, value, limit, at_least=True, why_not=why_not, matrix_rate=whole)
 
 
 def emulation(precision: str) -> str:
@@ -101,8 +111,7 @@ def emulation(precision: str) -> str:
     rates = {}
     for name in ("fp32", precision):
         multiply, operations = matrix_product(PRECISIONS[name], "cpu", side=256)
-        multiply()
-        rates[name] = operations / min(time_once(multiply) for _ in range(3))
+        rates[name] = matrix_rate(multiply, operations, "cpu")
     if rates[precision] > rates["fp32"] / 4:
         return ""
     return (
@@ -117,16 +126,16 @@ def training(
     """A training step against the reference implementation's, and with checkpointing."""
     conditions = Conditions("train", "fp32", size, 2)
     plain, saving, reference = (
-        Case(model, "eager", conditions) for model in (ours, f"{ours}+cp", theirs)
+        Case(model, "eager", conditions) for model in (ours, f"{ours}{WITH_CP}", theirs)
     )
     calls = {case.name: prepare(case, build, "cpu") for case in (plain, saving, reference)}
     seconds = time_interleaved(calls, rounds)
     calls.clear()
     memory = {case.name: memory_of(case, build, "cpu") for case in (plain, saving, reference)}
     faster = ratio(seconds[reference.name], seconds[plain.name])
-    yield Target(f"{conditions}, speed over upstream's", faster, 1.05, True)
+    yield Target(f"{conditions}, speed over {theirs}'s", faster, 1.05, True)
     smaller = memory[plain.name] / memory[reference.name]
-    yield Target(f"{conditions}, peak memory over upstream's", smaller, 0.9, False)
+    yield Target(f"{conditions}, peak memory over {theirs}'s", smaller, 0.9, False)
     smaller = memory[saving.name] / memory[plain.name]
     yield Target(f"{conditions}, with_cp, peak memory over without", smaller, 0.6, False)
     slower = ratio(seconds[saving.name], seconds[plain.name])
@@ -158,12 +167,17 @@ def fresh_sizes(build: Builder, ours: str, sizes: list[tuple[int, int]]) -> Targ
     return Target("first call at a new size over the next", statistics.median(growth), 1.3, False)
 
 
-def report(targets: Iterator[Target], tell: Callable[[str], None] = print) -> list[Target]:
-    """Tell every target as soon as it is measured; return them all."""
+def report(
+    targets: Iterator[Target],
+    tell: Callable[[str], None] = print,
+    keep: Callable[[Sequence[Target]], None] = lambda targets: None,
+) -> list[Target]:
+    """Tell every target, and keep all so far, as soon as it is measured; return them all."""
     found = []
     for target in targets:
         tell(str(target))
         found.append(target)
+        keep(found)
     reached = sum(target.is_reached for target in found)
     tell(f"{reached} of {len(found)} targets reached")
     return found

@@ -1,21 +1,38 @@
 """The benchmark measures what it says, on models small enough for a test."""
 
 import json
+import re
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
+from runpy import run_path
 
 import pytest
+import timm
 import torch
 from torch import nn
 
-from mmfastervit import FasterViT, targets
-from mmfastervit.benchmark import Case, Conditions, plot, run_cases, write_json
+import mmfastervit
+from mmfastervit import FasterViT, benchmark, targets
+from mmfastervit.benchmark import (
+    Case,
+    Conditions,
+    as_content,
+    machine,
+    operations_of,
+    plot,
+    run_cases,
+    run_group,
+    settle_tf32,
+    write_json,
+)
 from mmfastervit.measure import (
     attention_kernels,
     count_gflops,
     count_operations,
     import_seconds,
+    matrix_product,
     peak_memory,
     spread,
 )
@@ -23,6 +40,7 @@ from mmfastervit.targets import Target, report
 
 ARCH = dict(dim=8, in_dim=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 2, 2))
 MIB = 2**20
+TOOL = Path(__file__).resolve().parents[1] / "tools/benchmark.py"
 
 
 def build(name: str, size: tuple[int, int]) -> nn.Module:
@@ -72,21 +90,184 @@ def test_cases_are_compared_with_their_baseline_and_written(tmp_path):
     conditions = [Conditions("eval", "fp32", (64, 96), 2), Conditions("train", "fp32", (32, 32), 2)]
     cases = [Case("small", "eager", c) for c in conditions]
     cases += [Case("small", "deploy", conditions[0]), Case("small", "channels_last", conditions[1])]
-    told = []
-    results = run_cases(cases, build, "small:eager", 2, with_memory=False, tell=told.append)
-    assert len(results) == 4
+    told, kept = [], []
+    options = dict(with_memory=False, tell=told.append, keep=lambda found: kept.append(len(found)))
+    results = run_cases(cases, build, "small:eager", 2, **options)
+    assert kept == [2, 4]
     for result in results:
         assert result.seconds > 0
+        assert len(result.times) == 2
+        assert result.share == pytest.approx(
+            result.gflops / result.seconds / result.matrix_rate, rel=1e-6
+        )
         assert 0 < result.share < 1
         assert result.memory is None
         assert (result.ratio == 1) or result.case.mode != "eager"
     assert sum("of the matrix rate" in text for text in told) == 4
-    write_json(tmp_path / "r.json", results, "small:eager", "cpu")
+    assert sum("matrix product: " in text and "GFLOP/s" in text for text in told) == 2
+    write_json(tmp_path / "r.json", as_content(results))
+    assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
     content = json.loads((tmp_path / "r.json").read_text())
-    assert content["machine"]["torch"] == torch.__version__
     assert content["results"][0]["case"]["conditions"]["size"] == [64, 96]
+    assert content["results"][0]["times"] == list(results[0].times)
     plot(tmp_path / "r.png", results)
     assert (tmp_path / "r.png").stat().st_size > 10_000
+
+
+def test_each_size_and_model_is_compiled_for_itself(monkeypatch):
+    compiled = []
+
+    def note(graph, inputs):
+        compiled.append([dim for each in inputs for dim in each.shape])
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=note))
+    monkeypatch.setattr(benchmark, "matrix_product", partial(matrix_product, side=8))
+    sides, kernels = (4, 5), range(1, 10)
+    for side in sides:  # more models, and more sizes, than torch.compile takes by itself
+        conditions = Conditions("eval", "fp32", (side, side), 1)
+        cases = [Case(str(kernel), "compiled", conditions) for kernel in kernels]
+        run_group(cases, build_conv, "", 1, "cpu")
+    assert len(compiled) == len(sides) * len(kernels)
+    assert all(type(dim) is int for shape in compiled for dim in shape)
+
+
+def test_checkpointing_counts_the_operations_of_the_plain_model():
+    conditions = Conditions("train", "fp32", (64, 64), 1)
+    plain, saving = (Case(name, "eager", conditions) for name in ("small", "small+cp"))
+    assert operations_of(saving, build, "cpu") == operations_of(plain, build, "cpu")
+
+
+def test_writing_keeps_a_link(tmp_path):
+    (tmp_path / "link.json").symlink_to(tmp_path / "r.json")
+    write_json(tmp_path / "link.json", {"a": 1})
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads((tmp_path / "r.json").read_text()) == {"a": 1}
+
+
+def test_a_write_that_fails_leaves_the_file_before(tmp_path):
+    write_json(tmp_path / "r.json", {"a": 1})
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        write_json(tmp_path / "r.json", {"a": object()})
+    assert json.loads((tmp_path / "r.json").read_text()) == {"a": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
+
+
+@pytest.fixture
+def tf32():
+    """TF32 switched on, and back afterwards."""
+    switches = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = [switch.allow_tf32 for switch in switches]
+    for switch in switches:
+        switch.allow_tf32 = True
+    yield
+    for switch, value in zip(switches, before, strict=True):
+        switch.allow_tf32 = value
+
+
+def test_the_machine_says_with_what_it_ran(monkeypatch, tf32):
+    found = machine("cpu")
+    assert found["mmfastervit"] == mmfastervit.__version__
+    assert found["timm"] == timm.__version__
+    assert found["torch"] == torch.__version__
+    assert found["cores"] >= 1
+    assert benchmark.version_of("no-such-package") is None
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
+    assert machine("cuda")["tf32_in_matrix_products"]
+    settle_tf32()
+    assert not machine("cuda")["tf32_in_matrix_products"]
+    assert not machine("cuda")["tf32_in_convolutions"]
+    assert machine("cuda")["gpu"] == "a GPU"
+
+
+@pytest.fixture
+def tool():
+    """The functions of the command."""
+    return run_path(str(TOOL), run_name="tool")
+
+
+@pytest.fixture
+def parse(tool, monkeypatch):
+    """Read a command line."""
+
+    def parse(*options: str):
+        monkeypatch.setattr("sys.argv", ["benchmark.py", *options])
+        return tool["parse_args"](tool["build_parser"]())
+
+    return parse
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--target --device cuda", "leave out --device cuda"),
+        ("--target --sizes 64x64 --modes eager", "leave out --modes, --sizes"),
+        ("--target --batches 2 --no-memory", "leave out --batches, --no-memory"),
+        ("--target --precisions fp16", "--target has no fp16"),
+        ("--target --models fastervit_0", "takes two --models"),
+        ("--target --models swin_t fastervit_0", "one of ours"),
+        ("--shrink 4", "is for --target"),
+        (
+            "--baseline swin_t:eager --models swin_s --modes eager",
+            "not measured; take swin_s:eager",
+        ),
+        ("--models swin_t --modes deploy", "nothing to measure"),
+        ("--sizes 0x64", "expected HEIGHTxWIDTH"),
+        ("--rounds 0", "invalid positive value"),
+        ("--json nowhere/x.json", "no folder nowhere"),
+        ("--json .", ". is there and no file"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(options, message, parse, capsys):
+    with pytest.raises(SystemExit) as end:
+        parse(*options.split())
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_defaults_are_filled_in(parse):
+    args = parse()
+    assert (args.tasks, args.batches, args.precisions) == (["eval"], [1], None)
+    assert len(args.sizes) == 4
+    assert parse("--target").models == ["fastervit_2", "upstream_fastervit_2"]
+
+
+@pytest.mark.parametrize("name", ["fastervit_0", "swin_t", "convnext_t"])
+def test_models_are_built_without_stochastic_depth(name, tool):
+    with torch.device("meta"):
+        model = tool["build"](name, (224, 224))
+    rates = [m.drop_prob for m in model.modules() if type(m).__name__ == "DropPath"]
+    assert not any(rates)
+
+
+def test_the_tool_writes_what_it_ran_and_how(tool, tmp_path, monkeypatch, capsys):
+    path = tmp_path / "r.json"
+    seen = []
+    tool["main"].__globals__["build"] = lambda name, size: build(name, size)
+    write = tool["main"].__globals__["write_json"]
+
+    def note(*arguments):
+        seen.append(len(arguments[1]["results"]))
+        write(*arguments)
+
+    tool["main"].__globals__["write_json"] = note
+    options = "--models fastervit_0 --modes eager --sizes 32x32 32x64 --rounds 2 --no-memory"
+    monkeypatch.setattr("sys.argv", ["benchmark.py", *options.split(), "--json", str(path)])
+    with pytest.raises(SystemExit) as end:
+        tool["main"]()
+    assert end.value.code == 0
+    assert seen == [1, 2]  # after each size
+    content = json.loads(path.read_text())
+    assert content["rounds"] == 2
+    assert content["built"]["timm"]["drop_path_rate"] == 0
+    assert content["built"]["upstream"]["returns"] == "class scores"
+    assert [len(result["times"]) for result in content["results"]] == [2, 2]
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["built"] == content["built"]
+
+
+def build_conv(name: str, size: tuple[int, int]) -> nn.Module:
+    kernel = int(name)
+    return nn.Sequential(nn.Conv2d(3, 2, kernel, padding=kernel))
 
 
 def test_every_target_of_the_table_is_checked(monkeypatch):
@@ -94,7 +275,15 @@ def test_every_target_of_the_table_is_checked(monkeypatch):
     monkeypatch.setattr(targets, "import_seconds", lambda: 0.1)
     told = []
     options = dict(rounds=1, shrink=16, precisions=("fp32",))
-    found = report(targets.check_targets(build, "a", "upstream", **options), told.append)
+    kept = []
+    found = report(
+        targets.check_targets(build, "a", "them", **options),
+        told.append,
+        lambda found: kept.append(len(found)),
+    )
+    assert kept == list(range(1, len(found) + 1))
+    assert "throughput over them's" in str(found[0])
+    assert re.search(r"share of the matrix rate: \S+ of \d+ GFLOP/s \(must be", str(found[1]))
     assert len(found) == 4 + 4 + 3
     assert told[-1].endswith(f"of {len(found)} targets reached")
     assert str(found[-1]).startswith("reached ")

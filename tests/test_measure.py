@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from mmfastervit.measure import count_gflops, count_parameters, ratio, time_interleaved
+from mmfastervit import measure
+from mmfastervit.measure import (
+    count_gflops,
+    count_parameters,
+    matrix_rate,
+    ratio,
+    time_interleaved,
+)
 from mmfastervit.models.layers.attention import Attention
 
 
@@ -42,3 +49,9 @@ def test_functions_are_timed_in_turns():
 
 def test_ratio_is_taken_round_by_round():
     assert ratio([2.0, 30.0, 4.0], [1.0, 10.0, 4.0]) == pytest.approx(2.0)
+
+
+def test_the_matrix_rate_is_that_of_the_fastest_product(monkeypatch):
+    seconds = iter([4.0, 2.0, 8.0, *[5.0] * 7])
+    monkeypatch.setattr(measure, "time_once", lambda function, device: next(seconds))
+    assert matrix_rate(lambda: torch.ones(1), 6.0, "cuda") == 3.0

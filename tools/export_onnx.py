@@ -1,5 +1,9 @@
 """Write a model as an ONNX file, checked by ONNX Runtime before it is there.
 
+The file takes images as the model's layers do: float32 (B, 3, H, W), already normalised as the
+config's data_preprocessor does (mean, std) and in the channel order it makes (bgr_to_rgb: RGB);
+the data_preprocessor itself is left out.
+
 Examples:
     python tools/export_onnx.py CONFIG CHECKPOINT --out backbone.onnx
     python tools/export_onnx.py configs/det/NAME.py CHECKPOINT --part neck --out neck.onnx
@@ -20,6 +24,8 @@ from mmfastervit.export import (
     require_packages,
 )
 
+SIZE = (512, 512)
+
 
 def build_parser() -> ArgumentParser:
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
@@ -37,9 +43,8 @@ def build_parser() -> ArgumentParser:
         "--size",
         nargs=2,
         type=int,
-        default=(512, 512),
         metavar=("H", "W"),
-        help="image size of --part model (default: 512 512)",
+        help=f"image size of --part model (default: {SIZE[0]} {SIZE[1]})",
     )
     parser.add_argument(
         "--cfg-options", nargs="+", action=ConfigOptions, metavar="KEY=VALUE", help="change values"
@@ -47,14 +52,26 @@ def build_parser() -> ArgumentParser:
     return parser
 
 
+def check(args: Namespace) -> None:
+    """Raise ValueError for arguments that can't be followed, before anything is built."""
+    if args.size and args.part != "model":
+        raise ValueError(f"--size is for --part model: --part {args.part} takes images of any size")
+    if args.size and min(args.size) < 1:
+        raise ValueError(f"--size takes a height and a width of at least 1, not {args.size}")
+    if args.out.is_dir():
+        raise ValueError(f"--out {args.out} is a folder; name a file")
+    if not args.out.parent.is_dir():
+        raise ValueError(f"--out {args.out}: there is no folder {args.out.parent} to write to")
+
+
 def run(args: Namespace) -> None:
     """Build, export, check and write."""
+    check(args)
     require_packages()
-    if not args.out.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {args.out.parent} to write to")
     module = build_part(load_config(args.config, args.cfg_options), args.part, args.checkpoint)
     deploy(module)
-    fixed = dict(shape=(1, 3, *args.size), unseen=()) if args.part == "model" else {}
+    size = args.size or SIZE
+    fixed = dict(shape=(1, 3, *size), unseen=()) if args.part == "model" else {}
     largest = export_onnx(module, args.out, report=tell, **fixed)
     print(f"{args.out}: largest difference {largest:.1e} of the largest value, below {TOLERANCE}")
 
