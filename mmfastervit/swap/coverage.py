@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from sysconfig import get_path
 from typing import Any
 
 from mmengine.config import Config
@@ -146,9 +147,9 @@ def _steps(cfg: dict, model_path: tuple, seconds: int) -> tuple[str | None, str 
 
 
 def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[-1] if str(error) else ''}"[
-        :300
-    ]
+    """Kind and last line of an error, paths of installed packages from their own folder on."""
+    last = str(error).strip().splitlines()[-1] if str(error) else ""
+    return f"{type(error).__name__}: {last.replace(get_path('purelib') + '/', '')}"[:300]
 
 
 @contextmanager
