@@ -25,7 +25,8 @@ def deploy(model: nn.Module) -> nn.Module:
         model: In eval mode.
 
     Returns:
-        The model; its outputs are those of before to float rounding.
+        The model; its outputs are those of before to rounding, that of the lower precision under
+        autocast, where folded scales no longer raise the tokens to float32.
 
     Raises:
         RuntimeError: A part of it is in training mode.
