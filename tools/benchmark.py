@@ -15,6 +15,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptio
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
+from importlib.util import find_spec
 from itertools import product, starmap
 from pathlib import Path
 
@@ -82,10 +83,8 @@ def build(name: str, size: tuple[int, int]) -> nn.Module:
 
 def build_upstream(name: str, size: tuple[int, int]) -> nn.Module:
     """Build the reference implementation at one size, with its windows of 7."""
-    try:
-        from fastervit import create_model
-    except ImportError as error:
-        raise ValueError(f"{name} needs the reference package: pip install fastervit") from error
+    from fastervit import create_model
+
     upstream = name.replace("upstream_fastervit", "faster_vit") + "_any_res"
     return create_model(
         upstream,
@@ -151,6 +150,8 @@ def parse_args(parser: ArgumentParser) -> Namespace:
         settle_target(parser, args)
     else:
         settle_comparison(parser, args)
+    if set(args.models) & set(UPSTREAM) and find_spec("fastervit") is None:
+        parser.error("upstream_* needs the reference package: pip install fastervit")
     return args
 
 
@@ -252,11 +253,7 @@ def main() -> None:
     args = parse_args(parser)
     if args.threads:
         torch.set_num_threads(args.threads)
-    try:
-        status = check(args) if args.target else compare(args)
-    except ValueError as error:
-        parser.exit(2, f"{parser.prog}: error: {error}\n")
-    parser.exit(status)
+    parser.exit(check(args) if args.target else compare(args))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ Examples:
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
 
+from torch import nn
+
 from mmfastervit import deploy
-from mmfastervit.engine import ConfigOptions, load_config
+from mmfastervit.engine import ConfigOptions, exit_on_user_error, load_config
 from mmfastervit.export import (
     PARTS,
     TOLERANCE,
@@ -64,16 +66,11 @@ def check(args: Namespace) -> None:
         raise ValueError(f"--out {args.out}: there is no folder {args.out.parent} to write to")
 
 
-def run(args: Namespace) -> None:
-    """Build, export, check and write."""
+def prepare(args: Namespace) -> nn.Module:
+    """Check the arguments, and build and deploy what is exported."""
     check(args)
-    require_packages()
-    module = build_part(load_config(args.config, args.cfg_options), args.part, args.checkpoint)
-    deploy(module)
-    size = args.size or SIZE
-    fixed = dict(shape=(1, 3, *size), unseen=()) if args.part == "model" else {}
-    largest = export_onnx(module, args.out, report=tell, **fixed)
-    print(f"{args.out}: largest difference {largest:.1e} of the largest value, below {TOLERANCE}")
+    cfg = load_config(args.config, args.cfg_options)
+    return deploy(build_part(cfg, args.part, args.checkpoint))
 
 
 def tell(difference: Difference) -> None:
@@ -85,11 +82,17 @@ def main() -> None:
     parser = build_parser()
     args = parser.parse_args()
     try:
-        run(args)
-    except (ValueError, FileNotFoundError, ImportError) as error:
-        parser.exit(2, f"{parser.prog}: error: {error}\n")
+        require_packages()
+    except ImportError as error:
+        parser.error(str(error))
+    with exit_on_user_error(parser):
+        module = prepare(args)
+    fixed = dict(shape=(1, 3, *(args.size or SIZE)), unseen=()) if args.part == "model" else {}
+    try:
+        largest = export_onnx(module, args.out, report=tell, **fixed)
     except ArithmeticError as error:
         parser.exit(1, f"{parser.prog}: error: {error}\n")
+    print(f"{args.out}: largest difference {largest:.1e} of the largest value, below {TOLERANCE}")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class DeployHook(Hook):
             self._put_back(runner.model)  # what a test that failed has left
             self._originals = originals = find_deployable(runner.model)
             for name, module in originals.items():
-                set_module(runner.model, name, deploy(deepcopy(module)))
+                runner.model.set_submodule(name, deploy(deepcopy(module)))
             runner.logger.info(f"deployed for this test: {', '.join(originals)}")
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
@@ -50,7 +50,7 @@ class DeployHook(Hook):
 
     def _put_back(self, model: nn.Module) -> None:
         for name, module in self._originals.items():
-            set_module(model, name, module)
+            model.set_submodule(name, module)
         self._originals = {}
 
 
@@ -67,9 +67,3 @@ def find_deployable(model: nn.Module) -> dict[str, nn.Module]:
             "hierarchical attention; leave out --deploy (or the DeployHook)"
         )
     return found
-
-
-def set_module(model: nn.Module, name: str, module: nn.Module) -> None:
-    """Replace the submodule ``name``."""
-    owner, _, attribute = name.rpartition(".")
-    setattr(model.get_submodule(owner), attribute, module)

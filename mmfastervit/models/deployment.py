@@ -5,8 +5,9 @@ them, and position tables are kept for each size without looking whether their w
 """
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .layers.attention import AttentionLayer
 from .layers.conv import ConvBlock, Stem
@@ -75,27 +76,16 @@ def propagating_layers(model: nn.Module) -> list[AttentionLayer]:
     return [stage.blocks[-1].carrier for stage in stages if stage.propagate]
 
 
-@torch.no_grad()
 def fold_norms(block: Stem | ConvBlock) -> None:
     """Fold both batch normalisations of a block into its convolutions.
 
     One that keeps no running statistics depends on the batch and stays.
     """
     for i in (1, 2):
-        norm = getattr(block, f"norm{i}")
+        conv, norm = getattr(block, f"conv{i}"), getattr(block, f"norm{i}")
         if isinstance(norm, _BatchNorm) and norm.running_mean is not None:
-            factor, offset = affine_of(norm)
-            fold_affine(getattr(block, f"conv{i}"), factor, offset)
+            setattr(block, f"conv{i}", fuse_conv_bn_eval(conv, norm))
             setattr(block, f"norm{i}", nn.Identity())
-
-
-def affine_of(norm: _BatchNorm) -> tuple[Tensor, Tensor]:
-    """What a batch normalisation multiplies by and adds in eval: float64 (C,) each."""
-    mean, factor = norm.running_mean.double(), (norm.running_var.double() + norm.eps).rsqrt()
-    if norm.affine:
-        factor = factor * norm.weight.double()
-    offset = -mean * factor
-    return factor, offset + norm.bias.double() if norm.affine else offset
 
 
 @torch.no_grad()
@@ -103,16 +93,8 @@ def fold_scales(layer: AttentionLayer, keep_first: bool) -> None:
     """Fold the layer scales into the linear layers before them; ``keep_first`` leaves that one."""
     pairs = {"scale1": layer.attn.proj, "scale2": layer.mlp.fc2}
     for name in ("scale2",) if keep_first else tuple(pairs):
-        scale = getattr(layer, name)
+        scale, linear = getattr(layer, name), pairs[name]
         if not isinstance(scale, nn.Identity):
-            fold_affine(pairs[name], scale.gamma.double(), 0)
+            linear.weight.mul_(scale.gamma[:, None])
+            linear.bias.mul_(scale.gamma)
             setattr(layer, name, nn.Identity())
-
-
-def fold_affine(layer: nn.Conv2d | nn.Linear, factor: Tensor, offset: Tensor | int) -> None:
-    """Make a layer return ``factor * y + offset`` instead of y, by channel (float64)."""
-    weight = layer.weight
-    folded = weight.double() * factor.view(-1, *[1] * (weight.ndim - 1))
-    bias = offset if layer.bias is None else layer.bias.double() * factor + offset
-    layer.weight = nn.Parameter(folded.to(weight.dtype))
-    layer.bias = nn.Parameter(bias.to(weight.dtype))

@@ -55,7 +55,7 @@ def swap_one(name: str, arch: str, seconds: int) -> dict[str, Any]:
     try:
         with _time_limit(seconds):
             cfg = read_config(name)
-    except Exception as error:
+    except (OSError, ValueError) as error:  # a timeout is an OSError
         return {**record, "status": UNREADABLE, "reason": _describe(error)}
     record["original"] = str(cfg.get("model", {}).get("type"))
     try:
@@ -67,7 +67,7 @@ def swap_one(name: str, arch: str, seconds: int) -> dict[str, Any]:
             stated = audit(swap)
     except SwapRefusedError as error:
         return {**record, "status": REFUSED, "reason": error.reason, "nearest": error.nearest}
-    except Exception as error:
+    except Exception as error:  # a defect of the swap is a result of the sweep, and no end of it
         status = ORIGINAL_FAILS if _original_fails(cfg, seconds) else FAILED
         return {**record, "status": status, "reason": _describe(error)}
     notes = [note for note in swap.notes if "publisher" not in note]
@@ -82,7 +82,7 @@ def _original_fails(cfg: Config, seconds: int) -> bool:
     try:
         with _time_limit(seconds):
             measure(part["backbone"], neck_configs(part), cfg.get("default_scope"))
-    except Exception:  # what it was, the record of the swap says
+    except (OSError, ValueError):  # what it was, the record of the swap says
         return True
     return False
 

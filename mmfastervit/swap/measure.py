@@ -100,8 +100,7 @@ def _measure(
         with _ShapesOnly():
             modules = [module.to("meta") for module in _build(parts, scope)]
         return _run(modules, inputs, "meta")
-    except (NotImplementedError, RuntimeError):
-        # Operators of mmcv, deformable convolution above all, know no tensors without memory.
+    except (NotImplementedError, RuntimeError):  # mmcv's operators want tensors with memory
         return _run(_build(parts, scope), inputs, "cpu")
 
 

@@ -166,8 +166,7 @@ def _folders(swaps: Sequence[Record], steps: Mapping[str, Record]) -> str:
     counts = defaultdict(Counter)
     for swap in swaps:
         counts[swap["config"].rsplit("/", 1)[0]][state_of(swap, steps)] += 1
-    states = (PASSED, SAME_AS_ORIGINAL, ONLY_BUILT, ONLY_SWAPPED, FAILED, ORIGINAL_FAILS)
-    header = ["folder", *states, REFUSED, UNREADABLE]
+    header = ["folder", *_STATES, REFUSED, UNREADABLE]
     rows = [
         [folder, *(str(count[state] or "") for state in header[1:])]
         for folder, count in sorted(counts.items())

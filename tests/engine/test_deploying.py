@@ -4,7 +4,6 @@ import logging
 from types import SimpleNamespace
 
 import pytest
-import torch
 from mmengine.config import Config
 from mmengine.registry import HOOKS
 from torch import nn
@@ -21,11 +20,17 @@ def test_the_hook_is_added_once_and_is_found_by_its_scope():
     assert HOOKS.build(cfg.custom_hooks[1]).priority == "VERY_HIGH"
 
 
-@torch.no_grad()
-def test_the_backbone_is_deployed_for_the_test_and_restored_after_it(tiny_arch):
-    hook = HOOKS.build(dict(type="mmfastervit.DeployHook"))
+@pytest.fixture
+def run(tiny_arch):
+    """A DeployHook and the runner whose model's only child is a FasterViT."""
     model = nn.Sequential(FasterViT(tiny_arch)).eval()
     runner = SimpleNamespace(model=model, logger=logging.getLogger("test"))
+    return HOOKS.build(dict(type="mmfastervit.DeployHook")), runner
+
+
+def test_the_backbone_is_deployed_for_the_test_and_restored_after_it(run):
+    hook, runner = run
+    model = runner.model
     original = model[0]
     hook.before_test_iter(runner, 0)
     deployed = model[0]
@@ -38,16 +43,13 @@ def test_the_backbone_is_deployed_for_the_test_and_restored_after_it(tiny_arch):
     model.train()
 
 
-@torch.no_grad()
-def test_a_test_that_failed_loses_nothing(tiny_arch):
-    hook = HOOKS.build(dict(type="mmfastervit.DeployHook"))
-    model = nn.Sequential(FasterViT(tiny_arch)).eval()
-    runner = SimpleNamespace(model=model, logger=logging.getLogger("test"))
-    original = model[0]
+def test_a_test_that_failed_loses_nothing(run):
+    hook, runner = run
+    original = runner.model[0]
     hook.before_test_iter(runner, 0)  # and no end of this test
     hook.before_test_iter(runner, 0)
     hook.after_test_epoch(runner, {})
-    assert model[0] is original
+    assert runner.model[0] is original
     assert not original.deployed
 
 

@@ -15,11 +15,7 @@ from .attention import AttentionLayer
 from .checkpointing import run_block
 from .inplace import add
 from .positions import TableCache
-from .windows import (
-    WindowGrid,
-    Windows,
-    locate_tokens,
-)
+from .windows import WindowGrid, Windows, locate_tokens
 
 CARRIER_POSITIONS = ("interpolate", "extrapolate")
 

@@ -100,8 +100,9 @@ def locate_tokens(grid: WindowGrid, device: torch.device | None = None) -> Windo
     seen = window_key_mask(grid, device) if grid.is_padded else None
     if not c:
         return Windows(grid, tokens.flatten(), places, inside, seen)
+    pooling = tuple(carrier_pooling(length, window, c, device) for length in (height, width))
     if grid.is_padded:
-        seen = torch.cat((carrier_key_mask(grid, device), seen), dim=1)
+        seen = torch.cat((carrier_key_mask(*pooling, c), seen), dim=1)
     own, member = divide(carriers, per_window)
     carrier_places = own * (per_window + window**2) + member
     return Windows(
@@ -111,7 +112,7 @@ def locate_tokens(grid: WindowGrid, device: torch.device | None = None) -> Windo
         inside,
         seen,
         nearest=which * per_window + row * c // window * c + column * c // window,
-        pooling=tuple(carrier_pooling(length, window, c, device) for length in (height, width)),
+        pooling=pooling,
         carriers=partition(carriers.view(1, *grid.carrier_shape, 1), c).flatten(),
     )
 
@@ -222,15 +223,16 @@ def carrier_pooling(length: int, window: int, carrier_size: int, device=None) ->
     return covered / covered.sum(1, keepdim=True).clamp(min=1)
 
 
-def carrier_key_mask(grid: WindowGrid, device: torch.device | None = None) -> Tensor:
+def carrier_key_mask(rows: Tensor, columns: Tensor, carrier_size: int) -> Tensor:
     """Tell which carriers of each window pool at least one pixel of the map.
+
+    Args:
+        rows: (nh*c, H), see :func:`carrier_pooling`.
+        columns: (nw*c, W).
+        carrier_size: Carriers along the side of a window, c.
 
     Returns:
         Boolean (nh*nw, carrier_size**2).
     """
-    rows, columns = (
-        carrier_pooling(length, grid.window, grid.carrier_size, device).sum(1)
-        for length in (grid.height, grid.width)
-    )
-    seen = torch.outer(rows, columns)[None, :, :, None]  # float: ONNX Runtime masks no booleans
-    return partition(seen, grid.carrier_size)[0, ..., 0] > 0
+    pooled = torch.outer(rows.sum(1), columns.sum(1))  # float: ONNX Runtime masks no booleans
+    return partition(pooled[None, :, :, None], carrier_size)[0, ..., 0] > 0

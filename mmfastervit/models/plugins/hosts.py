@@ -4,6 +4,7 @@ A new kind of backbone is made known by :func:`register_host`; nothing else has 
 """
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -50,7 +51,7 @@ class Stage:
         return any(getattr(block, "with_cp", False) for block in self.blocks)
 
 
-class HostWindow:
+class HostWindow(ABC):
     """A block of a host, seen as the layer that attends inside a HAT block's windows.
 
     It is no module: what it reads stays where the host keeps it. Subclasses say where that is; the
@@ -67,13 +68,13 @@ class HostWindow:
         self.block = block
 
     @property
+    @abstractmethod
     def attention(self) -> nn.Module:
         """The block's window attention."""
-        raise NotImplementedError
 
+    @abstractmethod
     def __call__(self, x: Tensor, bias: Tensor, windows: Windows) -> Tensor:
         """Run the block's two residual branches on tokens (B, T, C)."""
-        raise NotImplementedError
 
     def attend(self, x: Tensor, bias: Tensor, windows: Windows) -> Tensor:
         """Attend inside windows of tokens (B, T, C) by the host's weights."""

@@ -94,7 +94,7 @@ def test_pooling_averages_pixels_of_the_map_only(length):
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 15), (50, 76)], ids=str)
 def test_every_window_has_a_visible_carrier(size):
-    mask = carrier_key_mask(WindowGrid(*size, 7, 2))
+    mask = carrier_key_mask(*(carrier_pooling(length, 7, 2) for length in size), 2)
     assert mask.shape == (WindowGrid(*size, 7).shape[0] * WindowGrid(*size, 7).shape[1], 4)
     assert mask.any(1).all()
 
