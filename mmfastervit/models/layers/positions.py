@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .windows import at_least_one, window_order
+from .windows import window_order
 
 HIDDEN_FEATURES = 512
 MAX_BIAS = 16.0
@@ -59,8 +59,8 @@ class AbsolutePosition(PositionMLP):
         """
         rows, columns = window_order(height, width, window, self.fc1.weight.device)
         return self.evaluate(
-            (rows - height // 2) / at_least_one((reference or height) // 2),
-            (columns - width // 2) / at_least_one((reference or width) // 2),
+            (rows - height // 2) / torch.sym_max((reference or height) // 2, 1),
+            (columns - width // 2) / torch.sym_max((reference or width) // 2, 1),
         )
 
 
@@ -94,7 +94,7 @@ class RelativeBias(PositionMLP):
 
 def log_offsets(side: int, reference: int, device: torch.device) -> Tensor:
     """Log-spaced offsets -(side-1) ... side-1, with ``reference - 1`` as the unit: (2*side-1,)."""
-    unit = at_least_one(reference - 1)
+    unit = torch.sym_max(reference - 1, 1)
     offsets = torch.arange(1 - side, side, device=device) / unit * LOG_RANGE
     return offsets.sign() * torch.log2(offsets.abs() + 1) / math.log2(LOG_RANGE)
 

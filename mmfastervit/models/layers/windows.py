@@ -117,11 +117,6 @@ def locate_tokens(grid: WindowGrid, device: torch.device | None = None) -> Windo
     )
 
 
-def at_least_one(length: int) -> int:
-    """The greater of a length and 1, also of a length that is a symbol in a traced graph."""
-    return torch.sym_max(length, 1) if torch.compiler.is_compiling() else max(length, 1)
-
-
 def windows_along(length: int, window: int) -> int:
     """Windows that cover an axis of ``length`` pixels."""
     return (length + window - 1) // window
@@ -217,7 +212,7 @@ def carrier_pooling(length: int, window: int, carrier_size: int, device=None) ->
     steps = num_windows * carrier_size - 1
     span = num_windows * window - kernel
     index = torch.arange(steps + 1, device=device)
-    starts = (2 * index * span + steps) // at_least_one(2 * steps)  # rounded, halves up
+    starts = (2 * index * span + steps) // torch.sym_max(2 * steps, 1)  # rounded, halves up
     pixel = torch.arange(length, device=device)
     covered = (pixel >= starts[:, None]) & (pixel < starts[:, None] + kernel)
     return covered / covered.sum(1, keepdim=True).clamp(min=1)
