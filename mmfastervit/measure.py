@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 MATRIX_SIDE = 2048
 IMPORT_TIMER = """
@@ -43,9 +43,23 @@ def count_operations(function: Callable[[], object]) -> float:
     Convolutions, linear layers and the two matrix products of attention are counted, the latter by
     letting attention run on the path made of them. Norms, activations and additions are not.
     """
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+    formulas = {torch.ops.aten.convolution_backward: conv_backward_flops}
+    counter = FlopCounterMode(display=False, custom_mapping=formulas)
+    with counter, sdpa_kernel(SDPBackend.MATH):
         function()
     return counter.get_total_flops() / 1e9
+
+
+def conv_backward_flops(
+    grad: list[int], x: list[int], weight: list[int], *options, out_shape: object = None
+) -> int:
+    """Operations of a convolution's backward pass, from the shapes of its tensors.
+
+    The gradients of input and weight, where they are asked for, each take what the forward pass
+    takes. torch's own formula (2.12) counts a grouped convolution as if it were none.
+    """
+    *_, transposed, _output_padding, _groups, wanted = options
+    return conv_flop_count(x, weight, grad, transposed=transposed) * sum(wanted[:2])
 
 
 def attention_kernels(function: Callable[[], object]) -> tuple[str, ...]:

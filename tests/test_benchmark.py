@@ -58,9 +58,18 @@ def test_operations_count_attention():
     assert count_gflops(Attend(), x) == pytest.approx(2 * 3 * 2 * (2 * 50 * 50 * 16) / 1e9)
 
 
-def test_operations_of_a_training_step_are_three_of_inference():
-    layer = nn.Linear(32, 64)
-    x = torch.randn(8, 32, requires_grad=True)
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.Linear(32, 64), (8, 32)),
+        (nn.Conv2d(8, 16, 3, stride=2), (2, 8, 9, 9)),
+        (nn.Conv2d(8, 8, 3, groups=8), (2, 8, 9, 9)),
+        (nn.ConvTranspose2d(8, 4, 3, groups=2), (2, 8, 9, 9)),
+    ],
+    ids=["linear", "convolution", "depthwise", "transposed"],
+)
+def test_operations_of_a_training_step_are_three_of_inference(layer, shape):
+    x = torch.randn(shape, requires_grad=True)
     inference = count_operations(partial(layer, x))
     assert count_operations(lambda: layer(x).sum().backward()) == pytest.approx(3 * inference)
 
