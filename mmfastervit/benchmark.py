@@ -7,14 +7,12 @@ import platform
 import statistics
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
-from multiprocessing import get_context
 from pathlib import Path
 from shutil import which
 
@@ -235,18 +233,8 @@ def is_seen(case: Case, device: str) -> bool:
 
 
 def memory_of(case: Case, build: Builder, device: str) -> float:
-    """Peak memory of a case in MiB, the model's weights included."""
-    work = partial(peak_memory, partial(prepare, case, build, device), device)
-    if device == "cuda":
-        return work()
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(work_with_threads, work, torch.get_num_threads()).result()
-
-
-def work_with_threads(work: Callable[[], float], threads: int) -> float:
-    """Call ``work`` with as many threads as the process that asks has."""
-    torch.set_num_threads(threads)
-    return work()
+    """Peak memory of a case's tensors in MiB, the model's weights included."""
+    return peak_memory(partial(prepare, case, build, device), device)
 
 
 def line(result: Result) -> str:

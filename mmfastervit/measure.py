@@ -1,6 +1,7 @@
 """What a model costs: parameters, operations counted with attention, time side by side, memory."""
 
 import gc
+import json
 import statistics
 import subprocess
 import sys
@@ -8,10 +9,12 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
@@ -161,9 +164,9 @@ def matrix_rate(multiply: Callable[[], Tensor], operations: float, device: str) 
 
 
 def peak_memory(prepare: Callable[[], Callable[[], object]], device: str = "cpu") -> float:
-    """Largest memory, in MiB, that building something and calling it twice takes.
+    """Largest memory, in MiB, of all tensors while something is built and called twice.
 
-    On a CPU it is that of the whole process beyond what it held before: call this in a fresh one.
+    That is what PyTorch's allocators hand out, not what they keep or what libraries take beside.
 
     Args:
         prepare: Builds what is measured and returns the call.
@@ -173,21 +176,23 @@ def peak_memory(prepare: Callable[[], Callable[[], object]], device: str = "cpu"
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-    else:
-        before = memory_status("VmRSS")
-        Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+        call_twice(prepare)
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        call_twice(prepare)
+    with TemporaryDirectory() as folder:
+        trace = Path(folder) / "trace.json"
+        profiler.export_chrome_trace(str(trace))
+        events = json.loads(trace.read_text())["traceEvents"]
+    allocations = (event["args"] for event in events if event["name"] == "[memory]")
+    return max((totals["Total Allocated"] for totals in allocations), default=0) / 2**20
+
+
+def call_twice(prepare: Callable[[], Callable[[], object]]) -> None:
+    """Build something and call it twice: the second time beside what the first has left."""
     function = prepare()
     for _ in range(2):
         function()
-    peak = torch.cuda.max_memory_allocated() if device == "cuda" else memory_status("VmHWM")
-    return (peak - before) / 2**20
-
-
-def memory_status(key: str) -> int:
-    """Bytes that Linux says about this process: VmRSS for resident memory, VmHWM for its peak."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (line,) = (line for line in lines if line.startswith(f"{key}:"))
-    return int(line.split()[1]) * 1024
 
 
 def import_seconds() -> float:

@@ -12,6 +12,7 @@ from ...checkpoint import translate_on_load, with_own_loader
 from ...registry import register_model
 from ..deployment import deploy, refuse_loading
 from ..layers import AttentionStage
+from ..layers.checkpointing import run_block
 from ..layers.conv import ConvStage, Downsample, Stem, build_norm, check_norm_cfg, lay_out
 from ..layers.initialization import initialize
 from .archs import ATTENTION_STAGES, CONV_STAGES, NUM_STAGES, Arch, resolve_arch
@@ -85,8 +86,9 @@ class FasterViT(BaseModule):
         self.out_channels = tuple(channels[i] for i in self.out_indices)
         self.out_strides = tuple(STRIDES[i] for i in self.out_indices)
         drop_path = drop_path_schedule(self.arch, drop_path_rate)
+        self.with_cp = with_cp
 
-        self.stem = Stem(in_channels, self.arch.in_dim, self.arch.dim, norm_cfg)
+        self.stem = Stem(in_channels, self.arch.in_dim, self.arch.dim, norm_cfg, with_cp)
         self.stages = nn.ModuleList(
             ConvStage(channels[i], drop_path[i], norm_cfg, with_cp)
             if i in CONV_STAGES
@@ -127,7 +129,7 @@ class FasterViT(BaseModule):
             ValueError: The tensor is empty or not of that shape.
         """
         self._check_input(x)
-        x = self.stem(lay_out(x, self))
+        x = run_block(self.stem, lay_out(x, self), with_cp=self.with_cp)
         outputs = []
         for i, stage in enumerate(self.stages):
             x = stage(x)
@@ -135,7 +137,7 @@ class FasterViT(BaseModule):
                 # mmcv's RoIAlign reads other memory formats wrongly, without an error
                 outputs.append(self.out_norms[str(i)](x).contiguous())
             if i < len(self.downsamples):
-                x = self.downsamples[i](x)
+                x = run_block(self.downsamples[i], x, with_cp=self.with_cp)
         return tuple(outputs)
 
     def train(self, mode: bool = True) -> "FasterViT":

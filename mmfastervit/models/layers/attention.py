@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
-from timm.layers import DropPath, Mlp
+from timm.layers import DropPath
 from timm.models.vision_transformer import LayerScale
 from torch import Tensor, nn
 
-from .inplace import GELU, add
+from .inplace import add
+from .mlp import LeanMlp
 from .positions import AbsolutePosition, RelativeBias
 from .windows import Windows
 
@@ -119,7 +120,7 @@ class AttentionLayer(nn.Module):
         self.attn = Attention(channels, num_heads)
         self.scale1 = scale()
         self.norm2 = nn.LayerNorm(channels)
-        self.mlp = Mlp(channels, int(channels * mlp_ratio), act_layer=GELU)
+        self.mlp = LeanMlp(channels, int(channels * mlp_ratio))
         self.scale2 = scale()
         self.drop_path = DropPath(drop_path)
 

@@ -1,26 +1,59 @@
 """Activation checkpointing that leaves a model exactly as a plain pass would."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+_checkpointing = ContextVar("checkpointing", default=False)
 
-def run_block(block: nn.Module, *inputs, with_cp: bool):
-    """Call ``block(*inputs)``; ``with_cp`` recomputes it in backward to save its activations."""
+
+def is_checkpointing() -> bool:
+    """Whether the block at work is one that backward runs, or is just running, again."""
+    return _checkpointing.get()
+
+
+def run_block(block: nn.Module, *inputs, with_cp: bool, part: Callable | None = None):
+    """Call ``block(*inputs)``; ``with_cp`` recomputes it in backward to save its activations.
+
+    Args:
+        block: What is called, or owns what is called.
+        inputs: Of the call.
+        with_cp: Whether to recompute, where there is a backward pass.
+        part: A method of the block to call instead of all of it.
+    """
+    call = block if part is None else part
     if not (with_cp and block.training and torch.is_grad_enabled()):
-        return block(*inputs)
+        return call(*inputs)
     if torch.compiler.is_compiling():  # recomputes without repeating what changes a buffer
-        return checkpoint(block, *inputs, use_reentrant=False)
+        return checkpoint(call, *inputs, use_reentrant=False)
     return checkpoint(
-        block,
+        call,
         *inputs,
         use_reentrant=False,
-        context_fn=lambda: (nullcontext(), running_statistics_kept(block)),
+        context_fn=lambda: (checkpointed(), recomputed(block)),
     )
+
+
+@contextmanager
+def checkpointed() -> Iterator[None]:
+    """Let :func:`is_checkpointing` be true."""
+    token = _checkpointing.set(True)
+    try:
+        yield
+    finally:
+        _checkpointing.reset(token)
+
+
+@contextmanager
+def recomputed(block: nn.Module) -> Iterator[None]:
+    """Run a block again exactly as before, and leave its state as it is."""
+    with checkpointed(), running_statistics_kept(block):
+        yield
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def lay_out(x: Tensor, reader: nn.Module) -> Tensor:
     return x.contiguous(memory_format=plain if goes_back_on_cpu else last)
 
 
-class Stem(nn.Sequential):
+class Stem(nn.Module):
     """Two stride-2 convolutions, image to the first stage: (B, in, H, W) to (B, dim, H/4, W/4).
 
     Args:
@@ -61,18 +61,35 @@ class Stem(nn.Sequential):
         hidden_channels: Channels between the two convolutions.
         out_channels: Channels of the first stage.
         norm_cfg: See :func:`build_norm`.
+        with_cp: Recompute what the second convolution reads in the backward pass. The maps here are
+            the largest of all: this is for a stem that is itself recomputed, see :func:`run_block`.
     """
 
     deployed = False  # whether norms or scales are folded, see deploy()
 
-    def __init__(self, in_channels: int, hidden_channels: int, out_channels: int, norm_cfg: dict):
+    def __init__(
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int,
+        norm_cfg: dict,
+        with_cp: bool = False,
+    ):
         super().__init__()
+        self.with_cp = with_cp
         widths = (in_channels, hidden_channels, out_channels)
         for i, (before, after) in enumerate(pairwise(widths), start=1):
             conv = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
             self.add_module(f"conv{i}", conv)
             self.add_module(f"norm{i}", build_norm(norm_cfg, after, STEM_NORM_EPS))
             self.add_module(f"act{i}", nn.ReLU(inplace=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = run_block(self, x, with_cp=self.with_cp, part=self._halve)
+        return self.act2(self.norm2(self.conv2(x)))
+
+    def _halve(self, x: Tensor) -> Tensor:
+        return self.act1(self.norm1(self.conv1(x)))
 
 
 class ConvBlock(nn.Module):

@@ -15,6 +15,7 @@ from .attention import AttentionLayer
 from .checkpointing import run_block
 from .inplace import add
 from .positions import TableCache
+from .precision import matmul_dtype
 from .windows import WindowGrid, Windows, locate_tokens
 
 CARRIER_POSITIONS = ("interpolate", "extrapolate")
@@ -291,10 +292,3 @@ def hide_keys(bias: Tensor, keys: Tensor) -> Tensor:
         (heads, N, N) or (G, heads, N, N).
     """
     return bias.masked_fill(~keys[..., None, None, :], -torch.inf)
-
-
-def matmul_dtype(x: Tensor) -> torch.dtype:
-    """Precision in which linear layers and attention compute on ``x``, autocast considered."""
-    if torch.is_autocast_enabled(x.device.type):
-        return torch.get_autocast_dtype(x.device.type)
-    return x.dtype

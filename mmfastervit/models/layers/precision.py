@@ -1,0 +1,11 @@
+"""Which precision a layer computes in."""
+
+import torch
+from torch import Tensor
+
+
+def matmul_dtype(x: Tensor) -> torch.dtype:
+    """Precision in which linear layers and attention compute on ``x``, autocast considered."""
+    if torch.is_autocast_enabled(x.device.type):
+        return torch.get_autocast_dtype(x.device.type)
+    return x.dtype
