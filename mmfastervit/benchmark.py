@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from itertools import groupby
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from shutil import which
 
@@ -21,11 +22,12 @@ from torch import Tensor, nn
 
 from .measure import (
     attention_kernels,
-    count_operations,
     matrix_product,
     matrix_rate,
+    operations_by_kind,
     peak_memory,
     ratio,
+    seconds_by_kind,
     spread,
     time_interleaved,
 )
@@ -69,6 +71,14 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Kind:
+    """What one kind of operations takes of a profiled call."""
+
+    share: float  # of the time of all operations
+    rate: float  # GFLOP/s, 0 where nothing is multiplied
+
+
+@dataclass(frozen=True)
 class Result:
     """What was measured of a case; ratios are over the same rounds, above 1 is better."""
 
@@ -81,6 +91,7 @@ class Result:
     matrix_rate: float  # GFLOP/s of the machine in a matrix product at this precision
     ratio: float | None  # throughput over the baseline's, None without one
     attention: tuple[str, ...]  # kernels that attention ran on, looked at on a GPU only
+    kinds: dict[str, Kind]  # convolution, linear, attention, other; none of compiled models
     times: tuple[float, ...]  # seconds of every timed call
     memory: float | None = None  # MiB at the peak, weights included; not of compiled models
 
@@ -163,20 +174,22 @@ def run_cases(
 def run_group(
     cases: Sequence[Case], build: Builder, baseline: str, rounds: int, device: str
 ) -> list[Result]:
-    """Time the cases of the same conditions in turns, and a matrix product among them."""
+    """Time the cases of the same conditions in turns, a matrix product before each."""
     conditions = cases[0].conditions
     product, operations = matrix_product(PRECISIONS[conditions.precision], device)
     counted = {case.model: operations_of(case, build, device) for case in distinct(cases)}
     calls = {case.name: prepare(case, build, device) for case in cases}
+    products = {f"{MATRIX} {i}": product for i in range(len(calls))}
+    turns = dict(chain.from_iterable(zip(products.items(), calls.items(), strict=True)))
     with compiling_afresh(sum(case.mode == "compiled" for case in cases)):
-        seconds = time_interleaved({**calls, MATRIX: product}, rounds, warm_up=2, device=device)
+        seconds = time_interleaved(turns, rounds, warm_up=2, device=device)
     # what else runs slows the products of a CPU as it does the models; a GPU is ours alone
-    rate = operations / statistics.median(seconds[MATRIX])
+    rate = operations / statistics.median(chain.from_iterable(seconds[name] for name in products))
     if device == "cuda":
         rate = matrix_rate(product, operations, device)
     results = []
     for case in cases:
-        times, gflops = seconds[case.name], counted[case.model]
+        times, gflops = seconds[case.name], sum(counted[case.model].values())
         median = statistics.median(times)
         results.append(
             Result(
@@ -189,6 +202,7 @@ def run_group(
                 matrix_rate=rate,
                 ratio=ratio(seconds[baseline], times) if baseline in seconds else None,
                 attention=attention_kernels(calls[case.name]) if is_seen(case, device) else (),
+                kinds=time_by_kind(case, calls[case.name], counted[case.model], device),
                 times=tuple(times),
             )
         )
@@ -217,14 +231,28 @@ def distinct(cases: Sequence[Case]) -> list[Case]:
     return list({case.model: case for case in cases}.values())
 
 
-def operations_of(case: Case, build: Builder, device: str) -> float:
-    """Operations of a case in 10**9; mode and precision do not change what is multiplied.
+def operations_of(case: Case, build: Builder, device: str) -> dict[str, float]:
+    """Operations of a case in 10**9 by kind; mode and precision do not change what is multiplied.
 
     What activation checkpointing computes again is not counted: it is no more work that is done.
     """
     name = case.model.removesuffix(WITH_CP)
     plain = Case(name, "eager", replace(case.conditions, precision="fp32"))
-    return count_operations(prepare(plain, build, device))
+    return operations_by_kind(prepare(plain, build, device))
+
+
+def time_by_kind(
+    case: Case, call: Callable, operations: Mapping[str, float], device: str
+) -> dict[str, Kind]:
+    """Where the time of a case goes, the largest part first, and how fast that part multiplies."""
+    if case.mode == "compiled":  # its operations are others, made of several
+        return {}
+    seconds = seconds_by_kind(call, device)
+    whole = sum(seconds.values())
+    return {
+        kind: Kind(part / whole, operations.get(kind, 0) / part)
+        for kind, part in sorted(seconds.items(), key=itemgetter(1), reverse=True)
+    }
 
 
 def is_seen(case: Case, device: str) -> bool:
@@ -242,10 +270,15 @@ def line(result: Result) -> str:
     compared = "" if result.ratio is None else f"  x{result.ratio:.3f} of the baseline"
     memory = "" if result.memory is None else f"  {result.memory:7.0f} MiB"
     attention = "".join(f"  {kernel}" for kernel in result.attention)
+    kinds = ", ".join(
+        f"{name} {kind.share:.1%}" + (f" at {kind.rate:.0f} GFLOP/s" if kind.rate else "")
+        for name, kind in result.kinds.items()
+    )
     return (
         f"  {result.case.name:36} {result.seconds * 1e3:9.1f} ms +-{result.spread:5.1%} "
         f"{result.images_per_second:8.2f} images/s {result.gflops:8.1f} GFLOPs "
         f"{result.share:6.1%} of the matrix rate{memory}{compared}{attention}"
+        + (f"\n    time: {kinds}" if kinds else "")
     )
 
 

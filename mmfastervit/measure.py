@@ -6,6 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -46,11 +47,42 @@ def count_operations(function: Callable[[], object]) -> float:
     Convolutions, linear layers and the two matrix products of attention are counted, the latter by
     letting attention run on the path made of them. Norms, activations and additions are not.
     """
+    return sum(operations_by_kind(function).values())
+
+
+def operations_by_kind(function: Callable[[], object]) -> dict[str, float]:
+    """Operations of a call as :func:`count_operations` counts them, by :func:`kind_of` each."""
     formulas = {torch.ops.aten.convolution_backward: conv_backward_flops}
     counter = FlopCounterMode(display=False, custom_mapping=formulas)
     with counter, sdpa_kernel(SDPBackend.MATH):
         function()
-    return counter.get_total_flops() / 1e9
+    kinds: Counter[str] = Counter()
+    for operation, count in counter.get_flop_counts()["Global"].items():
+        kinds[kind_of(str(operation))] += count / 1e9
+    return dict(kinds)
+
+
+def seconds_by_kind(function: Callable[[], object], device: str = "cpu") -> dict[str, float]:
+    """Seconds that the operations of one call take, by :func:`kind_of` each."""
+    on_cuda = device == "cuda"
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_cuda else [])]
+    with profile(activities=activities, acc_events=True) as profiler:
+        function()
+    kinds: Counter[str] = Counter()
+    for event in profiler.key_averages():
+        microseconds = event.self_device_time_total if on_cuda else event.self_cpu_time_total
+        kinds[kind_of(event.key)] += microseconds / 1e6
+    return dict(kinds)
+
+
+def kind_of(operation: str) -> str:
+    """Which of the kinds of operations one belongs to, by its name such as 'aten::mm'."""
+    name = operation.replace("::", ".").rpartition(".")[2].lower()
+    if "conv" in name:
+        return "convolution"
+    if name in ("bmm", "baddbmm") or "attention" in name or "softmax" in name:
+        return "attention"
+    return "linear" if name in ("mm", "addmm") else "other"
 
 
 def conv_backward_flops(
@@ -178,7 +210,9 @@ def peak_memory(prepare: Callable[[], Callable[[], object]], device: str = "cpu"
         before = torch.cuda.memory_allocated()
         call_twice(prepare)
         return (torch.cuda.max_memory_allocated() - before) / 2**20
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+    with profile(
+        activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True
+    ) as profiler:
         call_twice(prepare)
     with TemporaryDirectory() as folder:
         trace = Path(folder) / "trace.json"

@@ -32,8 +32,11 @@ from mmfastervit.measure import (
     count_gflops,
     count_operations,
     import_seconds,
+    kind_of,
     matrix_product,
+    operations_by_kind,
     peak_memory,
+    seconds_by_kind,
     spread,
 )
 from mmfastervit.targets import Target, report
@@ -70,6 +73,56 @@ def test_operations_of_a_training_step_are_three_of_inference(layer, shape):
     x = torch.randn(shape, requires_grad=True)
     inference = count_operations(partial(layer, x))
     assert count_operations(lambda: layer(x).sum().backward()) == pytest.approx(3 * inference)
+
+
+class OneOfEach(nn.Module):
+    """A convolution, attention, a linear layer and an activation."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(4, 8, 3, padding=1, bias=False)
+        self.linear = nn.Linear(8, 16)
+
+    def forward(self, x):
+        tokens = self.conv(x).flatten(2).mT  # (2, 36, 8)
+        heads = tokens[:, None]
+        attended = nn.functional.scaled_dot_product_attention(heads, heads, heads)
+        return self.linear(attended).relu()
+
+
+@pytest.mark.parametrize("trains", [False, True])
+def test_operations_and_time_are_sorted_by_kind(trains):
+    model = OneOfEach().train(trains)
+    x = torch.randn(2, 4, 6, 6, requires_grad=True)
+
+    def call():
+        y = model(x)
+        if trains:
+            y.sum().backward()
+
+    pixels, steps = 2 * 36, 3 if trains else 1
+    expected = dict(convolution=4 * 8 * 9, linear=8 * 16, attention=2 * 36 * 8)
+    operations = {kind: 2 * pixels * each * steps / 1e9 for kind, each in expected.items()}
+    assert operations_by_kind(call) == pytest.approx(operations)
+    seconds = seconds_by_kind(call)
+    assert seconds.keys() == {*expected, "other"}
+    assert all(part > 0 for part in seconds.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("aten::mkldnn_convolution", "convolution"),
+        ("aten::convolution_backward", "convolution"),
+        ("aten.addmm", "linear"),
+        ("aten::_scaled_dot_product_flash_attention_for_cpu", "attention"),
+        ("aten::bmm", "attention"),
+        ("aten::_safe_softmax", "attention"),
+        ("aten::gelu", "other"),
+    ],
+)
+def test_kinds_of_operations(name, kind):
+    assert kind_of(name) == kind
 
 
 def test_the_kernel_of_attention_is_named():
@@ -114,6 +167,8 @@ def test_cases_are_compared_with_their_baseline_and_written(tmp_path):
         )
         assert 0 < result.share < 1
         assert result.memory is None
+        assert sum(kind.share for kind in result.kinds.values()) == pytest.approx(1)
+        assert result.kinds["convolution"].rate > 0
         assert (result.ratio == 1) or result.case.mode != "eager"
     assert sum("of the matrix rate" in text for text in told) == 4
     assert sum("matrix product: " in text and "GFLOP/s" in text for text in told) == 2

@@ -46,7 +46,8 @@ class FasterViT(BaseModule):
         norm_cfg: Batch normalisation of stem and convolutional stages, type 'BN' or 'SyncBN'.
         norm_eval: Keep the statistics of batch normalisation fixed in training.
         out_norm: Normalisation each returned map gets for itself: 'LN', 'BN', or None for raw maps.
-        with_cp: Recompute each block in the backward pass, which saves memory and costs time.
+        with_cp: Recompute stem, blocks and downsampling in the backward pass, which saves memory
+            and costs time.
         carrier_position: 'interpolate' normalises the carriers' positions by each grid's own side,
             'extrapolate' by that of the grid seen in pretraining.
         init_cfg: Initialisation as in mmengine, such as
