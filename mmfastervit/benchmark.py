@@ -374,9 +374,10 @@ def plot(path: Path, results: Sequence[Result]) -> None:
             title=f"{task}, {kind}, batch {batch}",
             xlabel="image size, megapixels",
             ylabel="throughput, megapixels / s",
-            xscale="log",
             ylim=(0, None),
         )
+        axis.set_xscale("log", base=2)
+        axis.xaxis.set_major_formatter("{x:g}")
         axis.legend(fontsize=7)
     figure.savefig(path, dpi=120)
 
