@@ -1,5 +1,7 @@
 """FasterViT for OpenMMLab: backbone, recipes and tools."""
 
+from importlib import import_module
+
 from .models import FasterViT, HATPlugin, deploy, insert_hat, register_host, remove_hat
 from .version import __version__
 
@@ -14,11 +16,11 @@ __all__ = [
     "swap_backbone",
 ]
 
+_LATER = {"swap_backbone": "mmfastervit.swap"}
+
 
 def __getattr__(name: str):
     """Import what only a tool needs when it is asked for, so that a model's start stays quick."""
-    if name == "swap_backbone":
-        from .swap import swap_backbone
-
-        return swap_backbone
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

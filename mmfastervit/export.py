@@ -14,11 +14,12 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
+from mmfastervit.checkpoint.content import shorten, unwrap
+from mmfastervit.checkpoint.reading import read_checkpoint
+from mmfastervit.checkpoint.sources import resolve_source
+
 from .checkpoint import load_backbone
-from .checkpoint.content import shorten, unwrap
-from .checkpoint.reading import read_checkpoint
-from .checkpoint.sources import resolve_source
-from .engine.logs import warnings_only
+from .logs import warnings_only
 from .models import FasterViT
 
 PARTS = ("backbone", "neck", "model")

@@ -7,8 +7,8 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
+from mmfastervit.archs import ARCHS
 from mmfastervit.checkpoint import PUBLISHED
-from mmfastervit.models.backbones import ARCHS
 
 ROOT = Path(__file__).resolve().parents[1]
 ALL = sorted((ROOT / "configs").glob("*/*.py"))

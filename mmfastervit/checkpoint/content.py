@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..models.backbones.archs import ARCHS, ATTENTION_STAGES, NUM_STAGES, Arch
+from mmfastervit.archs import ARCHS, ATTENTION_STAGES, NUM_STAGES, Arch
+
 from .names import backbone_part, from_published, is_inside, is_known, is_published, roots
 
 WRAPPING_KEYS = ("state_dict", "model")

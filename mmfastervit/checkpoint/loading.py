@@ -9,7 +9,8 @@ from mmengine.logging import print_log
 from mmengine.model import PretrainedInit, update_init_info
 from torch import Tensor, nn
 
-from ..models.backbones.archs import ARCHS, ATTENTION_STAGES, NUM_STAGES
+from mmfastervit.archs import ARCHS, ATTENTION_STAGES, NUM_STAGES
+
 from .content import Content, describe, find_backbone, infer_arch, shorten
 from .reading import read_checkpoint, stated_arch
 from .sources import resolve_source

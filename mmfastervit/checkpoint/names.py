@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
-from ..models.backbones.archs import ATTENTION_STAGES, CONV_STAGES, NUM_STAGES
+from mmfastervit.archs import ATTENTION_STAGES, CONV_STAGES, NUM_STAGES
 
 WRAPPERS = ("module.", "backbone.", "encoder.")
 _BLOCK = re.compile(r"\.blocks\.(\d+)\.")

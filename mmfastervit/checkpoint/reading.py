@@ -11,7 +11,7 @@ import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from safetensors import safe_open
 
-from ..engine.resume import allow_mmengine_checkpoints
+from .allowed import allow_mmengine_checkpoints
 from .published import SCHEME
 from .sources import resolve_source
 

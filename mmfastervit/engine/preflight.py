@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.utils import is_abs
 
-from mmfastervit.engine.config_tree import (
+from mmfastervit.config.tree import (
     keyed_items,
     leaf_datasets,
     loads_annotations,

@@ -4,7 +4,7 @@ from copy import deepcopy
 
 from mmengine.config import ConfigDict
 
-from mmfastervit.engine.config_tree import loads_annotations, type_name
+from mmfastervit.config.tree import loads_annotations, type_name
 
 _META_KEYS = ("flip", "flip_direction")
 

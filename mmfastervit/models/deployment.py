@@ -9,10 +9,10 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .layers.attention import AttentionLayer
-from .layers.conv import ConvBlock, Stem
-from .layers.hat import AttentionStage, HATBlock
-from .layers.inplace import GELU
+from mmfastervit.models.layers.attention import AttentionLayer
+from mmfastervit.models.layers.conv import ConvBlock, Stem
+from mmfastervit.models.layers.hat import AttentionStage, HATBlock
+from mmfastervit.models.layers.inplace import GELU
 
 
 def deploy(model: nn.Module) -> nn.Module:

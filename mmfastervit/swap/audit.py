@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mmfastervit.config.tree import Path, plain, value_at
+
 from .consumers import decode_heads, has_decode_heads, head_indices, neck_configs
-from .edits import Path, plain, value_at
 from .errors import SwapAuditError
 from .levels import Level, is_dilated
 from .measure import measure

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mmfastervit.archs import resolve_arch
 from mmfastervit.checkpoint.published import LICENCE, PUBLISHED, SCHEME
-from mmfastervit.engine.config_tree import type_name
+from mmfastervit.config.tree import type_name
 from mmfastervit.models import FasterViT
-from mmfastervit.models.backbones.archs import resolve_arch
 
 _SYNCHRONISED = ("SyncBN", "MMSyncBN", "SyncBatchNorm")
 FROM_SCRATCH = "none"

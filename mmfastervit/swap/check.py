@@ -13,11 +13,10 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from mmfastervit.engine.config_tree import type_name
-from mmfastervit.engine.logs import warnings_only
+from mmfastervit.config.tree import plain, type_name, value_at
+from mmfastervit.logs import warnings_only
 
 from .audit import audit
-from .edits import plain, value_at
 from .errors import SwapAuditError
 from .measure import without_weights
 from .planning import Swap, scope_of

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmfastervit.config.files import base_name, config_files, read_config
+
 from .audit import audit
 from .backbone import OPTIONS
 from .check import check as run_check
 from .planning import plan_swap
-from .reading import base_name, config_files, read_config
 from .summary import parts_of, summarise
 from .writing import check_target, write_config
 

@@ -7,9 +7,9 @@ be explained is an error, never a guess.
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from mmfastervit.engine.config_tree import type_name
+from mmfastervit.config.tree import Path, type_name, value_at
 
-from .edits import Change, Path, value_at
+from .changes import Change
 from .levels import Level, is_dilated, match_order
 
 # Necks that read the last map alone, whatever else the backbone gives out.

@@ -1,8 +1,5 @@
 """Why a backbone can't be swapped."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 
 class SwapRefusedError(ValueError):
     """The backbone of this model can't be swapped, for a reason that lies in the model.
@@ -21,20 +18,3 @@ class SwapRefusedError(ValueError):
 
 class SwapAuditError(RuntimeError):
     """The swapped config would load, but says or reads something else than it should."""
-
-
-@contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Let whatever code of others raises inside say which part of the work failed.
-
-    Args:
-        what: That part, as the beginning of the message.
-
-    Raises:
-        ValueError: an error was raised inside; its type and last line are quoted.
-    """
-    try:
-        yield
-    except Exception as error:  # a config is a program, and a model of a zoo may raise anything
-        lines = str(error).strip().splitlines() or ["without a message"]
-        raise ValueError(f"{what}: {type(error).__name__}: {lines[-1]}") from error

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmfastervit.engine.config_tree import type_name
-from mmfastervit.models.backbones.archs import NUM_STAGES
+from mmfastervit.archs import NUM_STAGES
+from mmfastervit.config.tree import ABSENT, Path, plain, type_name
 from mmfastervit.models.backbones.fastervit import STRIDES
 
 from .backbone import fastervit_config, settings_of
+from .changes import Change
 from .consumers import (
     decode_heads,
     neck_configs,
@@ -18,7 +19,6 @@ from .consumers import (
     rewrite_plain_heads,
     used_levels,
 )
-from .edits import ABSENT, Change, Path, plain
 from .levels import Level, is_dilated, stages_for
 from .measure import POOLING, measure
 from .refusals import nearest_config

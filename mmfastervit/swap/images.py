@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mmfastervit.engine.config_tree import type_name
+from mmfastervit.config.tree import ABSENT, Path, type_name, value_at
 
-from .edits import ABSENT, Change, Path, value_at
+from .changes import Change
 
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mmfastervit.models.backbones.archs import NUM_STAGES
+from mmfastervit.archs import NUM_STAGES
 from mmfastervit.models.backbones.fastervit import STRIDES
 
 from .errors import SwapRefusedError

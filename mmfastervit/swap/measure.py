@@ -12,10 +12,9 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from mmfastervit.engine.config_tree import type_name
+from mmfastervit.config.tree import plain, type_name
+from mmfastervit.errors import explained
 
-from .edits import plain
-from .errors import explained
 from .levels import Level, nominal_stride
 
 IMAGE_SIZE = 512

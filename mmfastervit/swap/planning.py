@@ -7,16 +7,16 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmfastervit.engine.config_tree import type_name
+from mmfastervit.config.files import read_config
+from mmfastervit.config.tree import ABSENT, Path, plain, type_name, value_at
 
 from .backbone import checkpoint_for, licence_note, settings_of
+from .changes import Change, apply_changes
 from .consumers import neck_configs, wants_all_maps
-from .edits import ABSENT, Change, Path, apply_changes, plain, value_at
 from .errors import SwapRefusedError
 from .fitting import consequences, fit_backbone, reader_changes
 from .images import normalise
 from .measure import parameter_names
-from .reading import read_config
 from .refusals import check_model, check_parts
 from .training import (
     RECIPES,
@@ -72,7 +72,7 @@ def swap_backbone(
     Args:
         cfg: A config, a config file, or the name of an installed one, ``"mmdet::FOLDER/FILE.py"``.
         arch: Name of the architecture, ``"fastervit_0"`` and so on, or a dict of the fields of
-            :class:`~mmfastervit.models.backbones.archs.Arch`.
+            :class:`~mmfastervit.archs.Arch`.
         pretrained: Weights: a file, a URL, ``"mmfastervit://NAME"``, or ``"none"``; None takes the
             published ones of ``arch`` (for non-commercial use).
         backbone_options: Further arguments of :class:`~mmfastervit.FasterViT`.

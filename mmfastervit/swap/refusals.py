@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mmfastervit.engine.config_tree import type_name
+from mmfastervit.config.tree import type_name
 
 from .errors import SwapRefusedError
 

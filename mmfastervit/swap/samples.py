@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmfastervit.engine.config_tree import type_name
+from mmfastervit.config.tree import type_name
 
 IMAGE_SIDE = 64
 BATCH = 2

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from mmfastervit.engine.config_tree import type_name
+from mmfastervit.config.tree import ABSENT, plain, type_name, value_at
 
-from .edits import ABSENT, Change, plain, value_at, without_marker
+from .changes import Change, without_marker
 from .planning import Swap
 
 _LONG = 120

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmfastervit.engine.config_tree import type_name
+from mmfastervit.config.tree import ABSENT, Path, plain, type_name, value_at
 
-from .edits import ABSENT, Change, Path, plain, value_at
+from .changes import Change
 
 _STEEP = {"SGD", "RMSprop"}  # their learning rates are a hundred times AdamW's
 _RECIPE_BATCH = 16

@@ -1,29 +1,21 @@
 """Writing a swap as the config file that a person would write."""
 
 import copy
-import keyword
 import os
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
-from .edits import Change, plain
+from mmfastervit.config.files import config_files
+from mmfastervit.config.source import WIDTH, Name, flat, render, subscript
+from mmfastervit.config.tree import plain
+
+from .changes import Change
 from .errors import SwapAuditError
 from .planning import Swap
-from .reading import config_files
-
-_WIDTH = 100
-
-
-@dataclass(frozen=True)
-class _Name:
-    """A variable of the file, where a value would stand."""
-
-    text: str
 
 
 def write_config(swap: Swap, base: str, target: Path, *, force: bool = False) -> None:
@@ -31,7 +23,7 @@ def write_config(swap: Swap, base: str, target: Path, *, force: bool = False) ->
 
     Args:
         swap: What to write.
-        base: How the file names the original, see :func:`~mmfastervit.swap.reading.base_name`.
+        base: How the file names the original, see :func:`~mmfastervit.config.files.base_name`.
         target: The file.
         force: Replace it if it is there.
 
@@ -103,7 +95,7 @@ def config_text(swap: Swap, base: str) -> str:
     for name, place, changes in lists:
         lines += ["", f"{name} = _base_.{'.'.join(place)}"]
         for change in changes:
-            left = name + _subscript(change.path[len(place) :])
+            left = name + subscript(change.path[len(place) :])
             lines.append(f"{left} = {render(change.now, len(left) + 3)}")
     for key, value in tree.items():
         lines += ["", f"{key} = {render(value, len(key) + 3)}"]
@@ -111,8 +103,8 @@ def config_text(swap: Swap, base: str) -> str:
 
 
 def _base_line(base: str) -> str:
-    line = f"_base_ = {_flat(base)}"
-    return line if len(line) <= _WIDTH else f"_base_ = (\n    {_flat(base)}\n)"
+    line = f"_base_ = {flat(base)}"
+    return line if len(line) <= WIDTH else f"_base_ = (\n    {flat(base)}\n)"
 
 
 def _split(
@@ -133,10 +125,10 @@ def _split(
         if place not in lists:
             name = _variable(place, taken, {name for name, _ in lists.values()})
             lists[place] = (name, [])
-            _put(tree, place, _Name(name))
+            _put(tree, place, Name(name))
         lists[place][1].append(change)
     # A top-level list is changed under its own name: it needs no putting back.
-    tree = {key: value for key, value in tree.items() if value != _Name(key)}
+    tree = {key: value for key, value in tree.items() if value != Name(key)}
     return [(name, place, inner) for place, (name, inner) in lists.items()], tree
 
 
@@ -157,57 +149,6 @@ def _variable(place: Sequence[str], taken: set[str], used: set[str]) -> str:
         if name in unusable:
             name = f"{key}_{name}"
     return name
-
-
-def _subscript(path: Sequence[str | int]) -> str:
-    return "".join(
-        f".{key}" if isinstance(key, str) and _is_name(key) else f"[{render(key, 0)}]"
-        for key in path
-    )
-
-
-def _is_name(key: Any) -> bool:
-    return isinstance(key, str) and key.isidentifier() and not keyword.iskeyword(key)
-
-
-def render(value: Any, column: int, indent: int = 0) -> str:
-    """Write a value as Python source: on one line where it fits, as ``dict(...)`` where it can be.
-
-    Args:
-        value: What to write.
-        column: Where on its line it begins; a trailing comma is allowed for.
-        indent: Indentation of its line.
-    """
-    line = _flat(value)
-    if column + len(line) < _WIDTH or not isinstance(value, (dict, list, tuple)) or not value:
-        return line
-    inner, pad = indent + 4, " " * (indent + 4)
-    if isinstance(value, dict):
-        named = all(map(_is_name, value))
-        heads = [f"{key}=" if named else f"{_flat(key)}: " for key in value]
-        bounds = ("dict(", ")") if named else ("{", "}")
-        entries = list(zip(heads, value.values(), strict=True))
-    else:
-        bounds = ("[", "]") if isinstance(value, list) else ("(", ")")
-        entries = [("", one) for one in value]
-    lines = [f"{pad}{head}{render(one, inner + len(head) + 1, inner)}," for head, one in entries]
-    return "\n".join([bounds[0], *lines, " " * indent + bounds[1]])
-
-
-def _flat(value: Any) -> str:
-    if isinstance(value, _Name):
-        return value.text
-    if isinstance(value, dict):
-        if all(map(_is_name, value)):
-            return f"dict({', '.join(f'{key}={_flat(one)}' for key, one in value.items())})"
-        return "{" + ", ".join(f"{_flat(key)}: {_flat(one)}" for key, one in value.items()) + "}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_flat, value))}]"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_flat, value))}{',' if len(value) == 1 else ''})"
-    if isinstance(value, str) and '"' not in value and value.isprintable():
-        return '"' + value.replace("\\", "\\\\") + '"'
-    return repr(value)
 
 
 def _without_blanks_between_nones(lines: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmfastervit.engine import MissingInputsError, check_inputs
+from mmfastervit.engine.preflight import MissingInputsError, check_inputs
 
 LABELLED = [dict(type="LoadImageFromFile"), dict(type="LoadAnnotations"), dict(type="Pack")]
 

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from oracle import build_oracle, pretraining_size, randomise, stage_maps
+from support.oracle import build_oracle, pretraining_size, randomise, stage_maps
 
 from mmfastervit import FasterViT
+from mmfastervit.archs import ARCHS
 from mmfastervit.checkpoint import load_weights
-from mmfastervit.models.backbones import ARCHS
 
 PUBLISHED_MILLIONS = {
     "fastervit_0": 31.40,

@@ -5,9 +5,10 @@ import logging
 import pytest
 from mmengine.logging import MMLogger
 
+from mmfastervit.config.tree import ABSENT
 from mmfastervit.swap import SwapAuditError, plan_swap
+from mmfastervit.swap.changes import Change
 from mmfastervit.swap.check import check
-from mmfastervit.swap.edits import ABSENT, Change
 from mmfastervit.swap.planning import Swap
 
 RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"

@@ -5,7 +5,8 @@ import torch
 from mmdet.models.utils import imrenormalize
 from mmengine.config import Config, ConfigDict
 
-from mmfastervit.swap.edits import apply_changes, plain
+from mmfastervit.config.tree import plain
+from mmfastervit.swap.changes import apply_changes
 from mmfastervit.swap.images import MEAN, STD, normalise
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmfastervit.engine import find_config
+from mmfastervit.config.files import find_config
 from mmfastervit.swap.refusals import (
     BACKBONES_REFUSED,
     HEADS_REFUSED,

@@ -3,7 +3,7 @@
 from mmengine.config import Config
 
 from mmfastervit.swap import Swap
-from mmfastervit.swap.edits import Change
+from mmfastervit.swap.changes import Change
 from mmfastervit.swap.summary import summarise
 
 

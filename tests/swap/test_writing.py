@@ -5,9 +5,11 @@ import ast
 import pytest
 from mmengine.config import Config
 
-from mmfastervit.swap.edits import ABSENT, Change
+from mmfastervit.config.source import render
+from mmfastervit.config.tree import ABSENT
+from mmfastervit.swap.changes import Change
 from mmfastervit.swap.planning import Swap
-from mmfastervit.swap.writing import config_text, render, write_config
+from mmfastervit.swap.writing import config_text, write_config
 
 BASE = """
 model = dict(backbone=dict(type='Old', depth=50), neck=[dict(in_channels=[1, 2]), dict(a=1)])

@@ -1,6 +1,5 @@
 """Backbones."""
 
-from .archs import ARCHS, Arch
 from .fastervit import FasterViT
 
-__all__ = ["ARCHS", "Arch", "FasterViT"]
+__all__ = ["FasterViT"]

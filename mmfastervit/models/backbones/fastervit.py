@@ -8,14 +8,21 @@ from mmengine.model import BaseModule
 from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
-from ...checkpoint import translate_on_load, with_own_loader
-from ...registry import register_model
-from ..deployment import deploy, refuse_loading
-from ..layers import AttentionStage
-from ..layers.checkpointing import run_block
-from ..layers.conv import ConvStage, Downsample, Stem, build_norm, check_norm_cfg, lay_out
-from ..layers.initialization import initialize
-from .archs import ATTENTION_STAGES, CONV_STAGES, NUM_STAGES, Arch, resolve_arch
+from mmfastervit.archs import ATTENTION_STAGES, CONV_STAGES, NUM_STAGES, Arch, resolve_arch
+from mmfastervit.checkpoint import translate_on_load, with_own_loader
+from mmfastervit.models.deployment import deploy, refuse_loading
+from mmfastervit.models.layers import AttentionStage
+from mmfastervit.models.layers.conv import (
+    ConvStage,
+    Downsample,
+    Stem,
+    build_norm,
+    check_norm_cfg,
+    lay_out,
+)
+from mmfastervit.models.layers.initialization import initialize
+from mmfastervit.models.layers.recomputation import run_block
+from mmfastervit.registry import register_model
 
 STRIDES = (4, 8, 16, 32)
 OUT_NORMS = ("LN", "BN", None)
@@ -35,7 +42,7 @@ class FasterViT(BaseModule):
 
     Args:
         arch: Name of a published architecture, or a dict of the fields of
-            :class:`~mmfastervit.models.backbones.archs.Arch`.
+            :class:`~mmfastervit.archs.Arch`.
         in_channels: Channels of the image.
         out_indices: Stages whose maps are returned, increasing, of 0 to 3; negative ones count
             from the last. Stages beyond the last of them are not built.

@@ -7,8 +7,8 @@ import torch
 from timm.layers import DropPath, LayerNorm2d
 from torch import Tensor, nn
 
-from .checkpointing import run_block
 from .inplace import GELU, add
+from .recomputation import run_block
 
 STEM_NORM_EPS = 1e-4
 NORM_TYPES = {"BN": nn.BatchNorm2d, "BN2d": nn.BatchNorm2d, "SyncBN": nn.SyncBatchNorm}

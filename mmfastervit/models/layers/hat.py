@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .attention import AttentionLayer
-from .checkpointing import run_block
 from .inplace import add
 from .positions import TableCache
 from .precision import matmul_dtype
+from .recomputation import run_block
 from .windows import WindowGrid, Windows, locate_tokens
 
 CARRIER_POSITIONS = ("interpolate", "extrapolate")

@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from timm.layers import Mlp
 from torch import Tensor, nn
 
-from .checkpointing import is_checkpointing
 from .inplace import GELU
 from .precision import matmul_dtype
+from .recomputation import is_checkpointing
 
 
 class LeanMlp(Mlp):

@@ -4,10 +4,10 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from ...registry import register_model
-from ..layers import AttentionStage
-from ..layers.initialization import initialize
-from ..layers.positions import MAX_BIAS
+from mmfastervit.models.layers import AttentionStage
+from mmfastervit.models.layers.initialization import initialize
+from mmfastervit.models.layers.positions import MAX_BIAS
+from mmfastervit.registry import register_model
 
 HEAD_CHANNELS = 32  # of FasterViT
 FRESH_BIAS = MAX_BIAS / 2  # what relative biases between pixels start from, 16 * sigmoid(0)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers.attention import attend
-from ..layers.windows import Windows
+from mmfastervit.models.layers.attention import attend
+from mmfastervit.models.layers.windows import Windows
 
 LAYOUTS = ("NCHW", "NHWC", "tokens")
 

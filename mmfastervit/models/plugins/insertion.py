@@ -12,11 +12,18 @@ from mmengine.logging import print_log
 from mmengine.model import ModuleList
 from torch import Tensor, nn
 
-from ...registry import MODELS, register_model
-from ..layers.attention import AttentionLayer
-from ..layers.hat import CarrierTokenizer, HATBlock, find_windows, run_blocks, split_tokens
-from ..layers.initialization import initialize
-from ..layers.positions import TableCache
+from mmfastervit.models.layers.attention import AttentionLayer
+from mmfastervit.models.layers.hat import (
+    CarrierTokenizer,
+    HATBlock,
+    find_windows,
+    run_blocks,
+    split_tokens,
+)
+from mmfastervit.models.layers.initialization import initialize
+from mmfastervit.models.layers.positions import TableCache
+from mmfastervit.registry import MODELS, register_model
+
 from .hat_plugin import HATPlugin, check_at_least_one
 from .hosts import Host, HostWindow, Stage, find_host, host_names
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmfastervit import FasterViT
-from mmfastervit.models.backbones import ARCHS
+from mmfastervit.archs import ARCHS
 
 
 def build(arch, **options) -> FasterViT:

@@ -14,7 +14,7 @@ from mmengine.model import ExponentialMovingAverage
 from torch import nn
 
 from mmfastervit import FasterViT
-from mmfastervit.models.backbones import ARCHS
+from mmfastervit.archs import ARCHS
 
 SIZES = [(224, 224), (800, 1216), (1216, 800), (37, 501), (1, 1), (33, 225)]
 SMALL = [size for size in SIZES if max(size) <= 501]

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from mmfastervit.models.layers.checkpointing import run_block
 from mmfastervit.models.layers.mlp import GELULinear, LeanMlp
+from mmfastervit.models.layers.recomputation import run_block
 
 
 def plain(mlp: LeanMlp, x: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 from mmengine.registry import MODELS
-from tiny_hosts import HOSTS, SWIN_HOSTS, build_host
+from support.tiny_hosts import HOSTS, SWIN_HOSTS, build_host
 from torch import nn
 
 from mmfastervit import HATPlugin, insert_hat, register_host, remove_hat

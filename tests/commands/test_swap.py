@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from mmfastervit import FasterViT
-from mmfastervit.checkpoint.convert import convert
+from mmfastervit.config.files import base_name
+from mmfastervit.convert import convert
 from mmfastervit.datasets.shapes import write_dataset
 from mmfastervit.swap.command import swap_command
-from mmfastervit.swap.reading import base_name
 
 ROOT = Path(__file__).resolve().parents[2]
 RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"

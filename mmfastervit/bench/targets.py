@@ -7,7 +7,7 @@ from itertools import product
 
 import torch
 
-from .benchmark import (
+from .cases import (
     PRECISIONS,
     WITH_CP,
     Builder,

@@ -15,7 +15,7 @@ from torch import nn
 
 import mmfastervit
 from mmfastervit import FasterViT, benchmark, targets
-from mmfastervit.benchmark import (
+from mmfastervit.bench.cases import (
     Case,
     Conditions,
     as_content,
@@ -27,7 +27,7 @@ from mmfastervit.benchmark import (
     settle_tf32,
     write_json,
 )
-from mmfastervit.measure import (
+from mmfastervit.bench.measure import (
     attention_kernels,
     count_gflops,
     count_operations,
@@ -39,11 +39,11 @@ from mmfastervit.measure import (
     seconds_by_kind,
     spread,
 )
-from mmfastervit.targets import Target, report
+from mmfastervit.bench.targets import Target, report
 
 ARCH = dict(dim=8, in_dim=8, depths=(1, 1, 1, 1), num_heads=(1, 1, 2, 2))
 MIB = 2**20
-TOOL = Path(__file__).resolve().parents[1] / "tools/benchmark.py"
+TOOL = Path(__file__).resolve().parents[2] / "tools/benchmark.py"
 
 
 def build(name: str, size: tuple[int, int]) -> nn.Module:

@@ -1,7 +1,6 @@
 """What each command-line option does to a config. Every function changes the config in place."""
 
 import difflib
-import importlib.util
 import inspect
 import logging
 from pathlib import Path
@@ -12,11 +11,12 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmfastervit.engine.config_tree import leaf_datasets, type_name
-from mmfastervit.engine.devices import has_accelerator
-from mmfastervit.engine.tta import default_tta_model, flip_pipeline
+from mmfastervit.config.files import find_config
+from mmfastervit.config.tree import leaf_datasets, type_name
 
-_SUFFIXES = (".py", ".json", ".yaml", ".yml")
+from .devices import has_accelerator
+from .tta import default_tta_model, flip_pipeline
+
 # Read by mmengine's Runner straight from the config, beyond the arguments of its constructor.
 _RUNNER_EXTRAS = {
     "activation_checkpointing",
@@ -58,36 +58,6 @@ def load_config(
     cfg.launcher = launcher
     cfg.work_dir = work_dir or cfg.get("work_dir") or str(Path("work_dirs") / path.stem)
     return cfg
-
-
-def find_config(name: str) -> Path:
-    """Find a config file, or that of an installed OpenMMLab package by ``"mmdet::FOLDER/FILE.py"``.
-
-    Raises:
-        FileNotFoundError: there is no such file; the message names similar ones.
-        ValueError: the package is not installed, or the file is no config.
-    """
-    package, separator, relative = name.partition("::")
-    if separator:
-        spec = importlib.util.find_spec(package) if package.isidentifier() else None
-        if spec is None or spec.origin is None:
-            raise ValueError(f"config {name}: the package {package!r} is not installed")
-        folder = Path(spec.origin).parent / ".mim" / "configs"
-        path = folder / relative
-    else:
-        path = Path(name)
-        folder = path.parent
-    if not path.is_file():
-        raise FileNotFoundError(f"no config {name}{_similar_files(path, folder)}")
-    if path.suffix not in _SUFFIXES:
-        raise ValueError(f"config {name}: expected a file ending in {', '.join(_SUFFIXES)}")
-    return path
-
-
-def _similar_files(path: Path, folder: Path) -> str:
-    stems = {config.stem: config for config in folder.glob("**/*.py")} if path.name else {}
-    close = difflib.get_close_matches(path.stem, stems, n=3)
-    return "".join(f"\n  did you mean {stems[stem].relative_to(folder)}?" for stem in close)
 
 
 def _merge_options(cfg: Config, options: dict[str, Any]) -> None:

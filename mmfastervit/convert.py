@@ -11,13 +11,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..models.backbones.archs import ARCHS
-from ..models.backbones.fastervit import FasterViT
-from .content import Content, count_stages, find_backbone, infer_arch
-from .loading import check_fit, count, count_kinds
-from .names import to_published
-from .reading import ARCH_KEY, SAFETENSORS, read_checkpoint, stated_arch
-from .sources import resolve_source
+from mmfastervit.checkpoint.content import Content, count_stages, find_backbone, infer_arch
+from mmfastervit.checkpoint.loading import check_fit, count, count_kinds
+from mmfastervit.checkpoint.names import to_published
+from mmfastervit.checkpoint.reading import ARCH_KEY, SAFETENSORS, read_checkpoint, stated_arch
+from mmfastervit.checkpoint.sources import resolve_source
+from mmfastervit.models.backbones.fastervit import FasterViT
+
+from .archs import ARCHS
 
 SUFFIXES = (".pth", ".pth.tar", ".pt", SAFETENSORS)
 _NOT_MADE = (

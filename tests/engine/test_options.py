@@ -11,19 +11,16 @@ import torch.distributed
 from mmengine.config import Config
 from mmengine.fileio import load
 
-from mmfastervit.engine import (
-    add_common_arguments,
-    commands,
-    devices,
+from mmfastervit.commands.arguments import add_common_arguments, exit_on_user_error, parse_arguments
+from mmfastervit.engine import commands, devices
+from mmfastervit.engine.devices import join_cpu_processes
+from mmfastervit.engine.options import (
     dump_predictions,
     enable_amp,
     enable_auto_scale_lr,
     enable_tta,
     enable_visualization,
-    exit_on_user_error,
-    join_cpu_processes,
     load_config,
-    parse_arguments,
     set_resume,
     set_seed,
     settle_precision,
@@ -352,7 +349,7 @@ class TestMistakes:
 
 def test_train_then_test_by_the_tools(tmp_path, monkeypatch, capsys):
     """The tools drive any model of mmengine's, from any folder."""
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1] / "support"
     config = str(here / "tiny_config.py")
     monkeypatch.syspath_prepend(here)
     monkeypatch.chdir(tmp_path)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .coverage import FAILED, ORIGINAL_FAILS, REFUSED, SWAPPED, UNREADABLE
+from .running import FAILED, ORIGINAL_FAILS, REFUSED, SWAPPED, UNREADABLE
 
 Record = Mapping[str, Any]
 # How far a config came, from the last; the first four are of swapped ones.

@@ -1,4 +1,4 @@
-"""Reading the config that a user names, and naming it again in another file."""
+"""Config files: finding and reading the one that a user names, and naming it in another file."""
 
 import importlib.util
 import os
@@ -7,9 +7,9 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmfastervit.engine import find_config
+from mmfastervit.errors import explained
 
-from .errors import explained
+from .files import find_config
 
 ZOOS = ("mmdet", "mmseg", "mmpretrain")
 

@@ -12,9 +12,9 @@ import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.optim import OneCycleParamScheduler
 
-from mmfastervit.engine import allow_mmengine_checkpoints
+from mmfastervit.checkpoint.allowed import allow_mmengine_checkpoints
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "support"
 TRAIN = HERE.parents[1] / "tools" / "train.py"
 SAFE_BY_DEFAULT = tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 6)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-Path = tuple[str | int, ...]
+from mmfastervit.config.tree import Path, plain
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Change:
 
     Args:
         path: Where, as keys and list indices from the top of the config.
-        was: The value before; :data:`ABSENT` if there was none.
+        was: The value before; :data:`~mmfastervit.config.tree.ABSENT` if there was none.
         now: The value after. For a dict with ``_delete_=True`` it stands in place of the old one.
         why: The reason, for the summary.
     """
@@ -30,37 +30,6 @@ class Change:
     def key(self) -> str:
         """The place as ``--cfg-options`` writes it."""
         return ".".join(map(str, self.path))
-
-
-class _Absent:
-    def __repr__(self) -> str:
-        return "(absent)"
-
-
-ABSENT = _Absent()
-
-
-def plain(value: Any) -> Any:
-    """Copy a config's dicts and lists to Python's own, without mmengine's scope marks."""
-    if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items() if key != "_scope_"}
-    if isinstance(value, (list, tuple)):
-        return type(value)(plain(inner) for inner in value)
-    return value
-
-
-def value_at(root: Any, path: Path) -> Any:
-    """Look up ``path``; :data:`ABSENT` where it leads nowhere."""
-    for key in path:
-        found = key in root if isinstance(root, dict) else _has_index(root, key)
-        if not found:
-            return ABSENT
-        root = root[key]
-    return root
-
-
-def _has_index(root: Any, key: str | int) -> bool:
-    return isinstance(root, (list, tuple)) and isinstance(key, int) and key < len(root)
 
 
 def without_marker(value: Any) -> Any:

@@ -5,9 +5,9 @@ import copy
 import pytest
 import torch
 
-from mmfastervit.measure import peak_memory
-from mmfastervit.models.layers.checkpointing import run_block
+from mmfastervit.bench.measure import peak_memory
 from mmfastervit.models.layers.conv import Stem
+from mmfastervit.models.layers.recomputation import run_block
 
 
 def step(stem: Stem, images: torch.Tensor, with_cp: bool) -> None:

@@ -19,20 +19,20 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import load_checkpoint
-from models.oracle import build_oracle
 from safetensors.torch import load_file, save_file
+from support.oracle import build_oracle
 from torch import nn
 
 from mmfastervit import FasterViT
+from mmfastervit.archs import ARCHS
 from mmfastervit.checkpoint import PUBLISHED, convert, load_backbone, load_weights, sources
 from mmfastervit.checkpoint.content import find_backbone
-from mmfastervit.checkpoint.convert import convert as convert_file
 from mmfastervit.checkpoint.loading import check_fit
 from mmfastervit.checkpoint.names import backbone_part, from_published, to_published
 from mmfastervit.checkpoint.reading import read_checkpoint, stated_arch
-from mmfastervit.models.backbones import ARCHS
+from mmfastervit.convert import convert as convert_file
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DERIVED = ("relative_bias", "relative_coords_table", "relative_position_index")
 
 

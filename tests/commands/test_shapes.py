@@ -9,7 +9,7 @@ import pytest
 
 from mmfastervit.datasets.shapes import write_dataset
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DET = ROOT / "configs/det/cascade-mask-rcnn_fastervit-0_fpn_shapes.py"
 SEG = ROOT / "configs/seg/upernet_fastervit-0_shapes-256x256.py"
 SMALL = {

@@ -13,18 +13,16 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmfastervit.engine.config_tree import type_name
-
-from .audit import audit
-from .check import build, generated_run, predict_once, train_once
-from .consumers import neck_configs
-from .edits import plain, value_at
-from .errors import SwapRefusedError
-from .measure import measure
-from .planning import Swap, find_model, plan_swap, scope_of
-from .reading import base_name, read_config, zoo_folder
-from .samples import make_batch
-from .writing import write_config
+from mmfastervit.config.files import base_name, read_config, zoo_folder
+from mmfastervit.config.tree import plain, type_name, value_at
+from mmfastervit.swap.audit import audit
+from mmfastervit.swap.check import build, generated_run, predict_once, train_once
+from mmfastervit.swap.consumers import neck_configs
+from mmfastervit.swap.errors import SwapRefusedError
+from mmfastervit.swap.measure import measure
+from mmfastervit.swap.planning import Swap, find_model, plan_swap, scope_of
+from mmfastervit.swap.samples import make_batch
+from mmfastervit.swap.writing import write_config
 
 REFUSED, FAILED, SWAPPED = "refused", "failed", "swapped"
 # mmengine can't read the original, or its backbone and neck don't run on this machine.

@@ -20,6 +20,9 @@ from shutil import which
 import torch
 from torch import Tensor, nn
 
+from mmfastervit.models import deploy
+from mmfastervit.version import __version__
+
 from .measure import (
     attention_kernels,
     matrix_product,
@@ -31,8 +34,6 @@ from .measure import (
     spread,
     time_interleaved,
 )
-from .models import deploy
-from .version import __version__
 
 TASKS = ("eval", "train")
 MODES = ("eager", "channels_last", "deploy", "compiled")

@@ -9,7 +9,7 @@ from mmengine.registry import HOOKS
 from torch import nn
 
 from mmfastervit import FasterViT
-from mmfastervit.engine import enable_deploy
+from mmfastervit.engine.options import enable_deploy
 
 
 def test_the_hook_is_added_once_and_is_found_by_its_scope():

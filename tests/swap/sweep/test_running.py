@@ -1,8 +1,14 @@
 """The sweep counts every config once, and honestly."""
 
 from mmfastervit.swap import plan_swap
-from mmfastervit.swap.coverage import model_key, zoo_names
-from mmfastervit.swap.report import ONLY_BUILT, PASSED, SAME_AS_ORIGINAL, state_of, write_report
+from mmfastervit.swap.sweep.report import (
+    ONLY_BUILT,
+    PASSED,
+    SAME_AS_ORIGINAL,
+    state_of,
+    write_report,
+)
+from mmfastervit.swap.sweep.running import model_key, zoo_names
 
 SWAPS = [
     dict(config="mmdet::a/x.py", status="swapped", model="m1", notes=["coarser"]),

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mmfastervit import measure
-from mmfastervit.measure import (
+from mmfastervit.bench.measure import (
     count_gflops,
     count_parameters,
     matrix_rate,

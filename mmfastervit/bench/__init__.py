@@ -1,0 +1,1 @@
+"""What models cost, measured side by side."""

@@ -1,0 +1,260 @@
+"""FasterViT beside the reference implementation, Swin and ConvNeXt: speed, operations, memory.
+
+All that share task, precision, size and batch run in turns, so that what else the machine does
+falls on all of them alike. Needs timm, and the PyPI package `fastervit` for `upstream_*`.
+
+Examples:
+    python tools/benchmark.py --sizes 512x512 800x1280 --json out.json --plot out.png
+    python tools/benchmark.py --models fastervit_2 upstream_fastervit_2 --tasks train --batches 2
+    python tools/benchmark.py --device cuda --precisions bf16 fp16 --batches 1 8 32
+    python tools/benchmark.py --target      # what must be reached on two cores, and whether it is
+"""
+
+import json
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from importlib.util import find_spec
+from itertools import product, starmap
+from pathlib import Path
+
+import timm
+import torch
+from torch import nn
+
+from mmfastervit.archs import ARCHS
+from mmfastervit.bench.cases import (
+    MODES,
+    PRECISIONS,
+    TASKS,
+    WITH_CP,
+    Case,
+    Conditions,
+    Result,
+    as_content,
+    machine,
+    plot,
+    run_cases,
+    settle_tf32,
+    write_json,
+)
+from mmfastervit.bench.targets import Target, check_targets, report
+from mmfastervit.models import FasterViT
+
+OURS = tuple(ARCHS)
+UPSTREAM = tuple(f"upstream_fastervit_{i}" for i in range(7))
+TIMM = {
+    "swin_t": "swin_tiny_patch4_window7_224",
+    "swin_s": "swin_small_patch4_window7_224",
+    "swin_b": "swin_base_patch4_window7_224",
+    "convnext_t": "convnext_tiny",
+    "convnext_s": "convnext_small",
+    "convnext_b": "convnext_base",
+}
+MODELS = (*OURS, *(name + WITH_CP for name in OURS), *UPSTREAM, *TIMM)
+OUR_OPTIONS = dict(drop_path_rate=0.0, out_norm=None)
+UPSTREAM_OPTIONS = dict(drop_path_rate=0.0, window_size=[7, 7, 7, 7])
+TIMM_OPTIONS = dict(drop_path_rate=0.0, features_only=True)
+BUILT = dict(  # what the results say of it
+    fastervit=dict(OUR_OPTIONS, returns="maps of four stages"),
+    upstream=dict(UPSTREAM_OPTIONS, returns="class scores"),
+    timm=dict(TIMM_OPTIONS, returns="maps of four stages"),
+)
+SIZES = [(512, 512), (800, 1280), (1024, 1024), (2048, 2048)]
+BASELINE = "upstream_fastervit_2:eager"
+PAIR = ["fastervit_2", "upstream_fastervit_2"]
+NOT_OF_TARGET = ("modes", "tasks", "sizes", "batches", "baseline", "plot", "no_memory")
+
+
+def build(name: str, size: tuple[int, int]) -> nn.Module:
+    """Build a model by its name for images of a size, without stochastic depth.
+
+    Ours and timm's return the maps of four stages, the reference implementation class scores.
+    """
+    if name in TIMM:
+        options = dict(strict_img_size=False) if "swin" in name else {}
+        return timm.create_model(TIMM[name], **TIMM_OPTIONS, **options)
+    if name in UPSTREAM:
+        return build_upstream(name, size)
+    arch, with_cp = name.removesuffix(WITH_CP), name.endswith(WITH_CP)
+    return FasterViT(arch, **OUR_OPTIONS, with_cp=with_cp)
+
+
+def build_upstream(name: str, size: tuple[int, int]) -> nn.Module:
+    """Build the reference implementation at one size, with its windows of 7."""
+    from fastervit import create_model
+
+    upstream = name.replace("upstream_fastervit", "faster_vit") + "_any_res"
+    return create_model(
+        upstream,
+        resolution=list(size),
+        dim=ARCHS[name.removeprefix("upstream_")].dim,
+        **UPSTREAM_OPTIONS,
+    )
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Read 'HxW', such as 800x1280."""
+    try:
+        height, width = map(positive, text.split("x"))
+    except ValueError:
+        raise ArgumentTypeError(f"expected HEIGHTxWIDTH such as 800x1280, got {text!r}") from None
+    return height, width
+
+
+def positive(text: str) -> int:
+    """Read a whole number of at least 1."""
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def build_parser() -> ArgumentParser:
+    """Options; those that --target knows itself are None unless they are given."""
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    add = partial(parser.add_argument, nargs="+")
+    add("--models", choices=MODELS, metavar="NAME", help=", ".join(MODELS))
+    add("--modes", choices=MODES, help="default: all")
+    add("--tasks", choices=TASKS, help="default: eval")
+    add("--precisions", choices=PRECISIONS, help="default: fp32, of --target fp32 and bf16")
+    sizes = " ".join(f"{height}x{width}" for height, width in SIZES)
+    add("--sizes", type=image_size, metavar="HxW", help=f"default: {sizes}")
+    add("--batches", type=positive, help="default: 1")
+    parser.add_argument("--baseline", metavar="MODEL:MODE", help=f"default: {BASELINE}")
+    parser.add_argument("--rounds", type=positive, default=7, help="timed calls of each")
+    parser.add_argument("--threads", type=positive, help="of the CPU (default: as torch finds)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--no-memory", action="store_true", help="do not measure peak memory")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw throughput over size")
+    parser.add_argument(
+        "--target",
+        action="store_true",
+        help="measure the targets of --models[0] against --models[1] instead; exit status 1 when "
+        "one is missed",
+    )
+    parser.add_argument("--shrink", type=positive, help="of --target: try it out, smaller")
+    return parser
+
+
+def parse_args(parser: ArgumentParser) -> Namespace:
+    """Read the command line and fill in defaults; an option that would be ignored is an error."""
+    args = parser.parse_args()
+    for path in (args.json, args.plot):
+        if path and not path.parent.is_dir():
+            parser.error(f"there is no folder {path.parent} to write {path.name} to")
+        if path and path.exists() and not path.is_file():
+            parser.error(f"{path} is there and no file")
+    if args.target:
+        settle_target(parser, args)
+    else:
+        settle_comparison(parser, args)
+    if set(args.models) & set(UPSTREAM) and find_spec("fastervit") is None:
+        parser.error("upstream_* needs the reference package: pip install fastervit")
+    return args
+
+
+def settle_target(parser: ArgumentParser, args: Namespace) -> None:
+    """Check what is said beside --target, which has cases of its own."""
+    given = [f"--{name.replace('_', '-')}" for name in NOT_OF_TARGET if getattr(args, name)]
+    if args.device != "cpu":
+        given.append(f"--device {args.device}")
+    if given:
+        parser.error(f"--target has its own cases, on the CPU: leave out {', '.join(given)}")
+    if "fp16" in (args.precisions or ()):
+        parser.error("--target has no fp16: --precisions takes fp32, bf16 or both")
+    args.models = args.models or PAIR
+    if len(args.models) != 2 or args.models[0] not in OURS:
+        parser.error(
+            f"--target takes two --models, one of ours ({', '.join(OURS)}) and the reference that "
+            f"it is measured against, not {' '.join(args.models)}"
+        )
+    args.shrink = args.shrink or 1
+
+
+def settle_comparison(parser: ArgumentParser, args: Namespace) -> None:
+    """Fill in what is measured without --target and check it."""
+    if args.shrink:
+        parser.error("--shrink is for --target; choose --sizes")
+    args.models = args.models or [*PAIR, *TIMM]
+    args.modes = args.modes or MODES
+    args.tasks = args.tasks or ["eval"]
+    args.sizes = args.sizes or SIZES
+    args.batches = args.batches or [1]
+    if args.device == "cpu" and "fp16" in (args.precisions or ()):
+        parser.error("fp16 is measured on --device cuda only")
+    if args.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: torch finds no GPU")
+    names = list(dict.fromkeys(case.name for case in cases_of(args)))
+    if not names:
+        parser.error("nothing to measure: deploy is for our models, without +cp, in --tasks eval")
+    if args.baseline and args.baseline not in names:
+        parser.error(f"--baseline {args.baseline} is not measured; take {', '.join(names)}")
+    args.baseline = args.baseline or BASELINE
+
+
+def cases_of(args: Namespace) -> list[Case]:
+    """Everything asked for; folding is for our models in inference only."""
+    precisions = args.precisions or ["fp32"]
+    conditions = starmap(Conditions, product(args.tasks, precisions, args.sizes, args.batches))
+    return [
+        Case(model, mode, condition)
+        for condition, model, mode in product(conditions, args.models, args.modes)
+        if mode != "deploy" or (model in OURS and condition.task == "eval")
+    ]
+
+
+def compare(args: Namespace) -> int:
+    """Measure what was asked for."""
+    if args.device == "cuda":
+        settle_tf32()
+    about = dict(
+        machine=machine(args.device), built=BUILT, baseline=args.baseline, rounds=args.rounds
+    )
+    tell = partial(print, flush=True)
+    tell(json.dumps(about))
+
+    def keep(results: Sequence[Result]) -> None:
+        if args.json:
+            write_json(args.json, about | as_content(results))
+
+    memory, cases = not args.no_memory, cases_of(args)
+    results = run_cases(cases, build, args.baseline, args.rounds, args.device, memory, tell, keep)
+    if args.plot:
+        plot(args.plot, results)
+    return 0
+
+
+def check(args: Namespace) -> int:
+    """Measure the targets; 1 if one is missed."""
+    about = dict(
+        machine=machine("cpu"),
+        built=BUILT,
+        models=args.models,
+        rounds=args.rounds,
+        shrink=args.shrink,
+    )
+    tell = partial(print, flush=True)
+    tell(json.dumps(about))
+
+    def keep(found: Sequence[Target]) -> None:
+        if args.json:
+            write_json(args.json, about | dict(targets=[asdict(target) for target in found]))
+
+    precisions = tuple(p for p in ("fp32", "bf16") if p in (args.precisions or ("fp32", "bf16")))
+    targets = check_targets(build, *args.models, args.rounds, args.shrink, precisions)
+    found = report(targets, tell, keep)
+    return int(not all(target.is_reached for target in found))
+
+
+def main() -> None:
+    parser = build_parser()
+    args = parse_args(parser)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    parser.exit(check(args) if args.target else compare(args))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Swap the backbone of every installed config, and write what became of each.
+
+Goes on where it was interrupted: what is in the results file is not done again.
+Example: python tools/swap_coverage.py --workers 2 --results swap-coverage.jsonl
+"""
+
+import json
+import multiprocessing
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+from mmfastervit.swap.sweep.report import write_report
+from mmfastervit.swap.sweep.running import read_records, step_one, swap_one, zoo_names
+
+
+def parse_arguments() -> Namespace:
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("--arch", default="fastervit_0", help="default: %(default)s")
+    parser.add_argument("--packages", nargs="+", default=["mmdet", "mmseg"])
+    parser.add_argument("--workers", type=int, default=2, help="processes; default: %(default)s")
+    parser.add_argument("--timeout", type=int, default=600, help="seconds for one config")
+    parser.add_argument("--results", type=Path, default=Path("work_dirs/swap-coverage.jsonl"))
+    parser.add_argument("--out", type=Path, default=Path("docs/swap-coverage.md"))
+    parser.add_argument("--only", default="", help="configs whose name holds this text")
+    parser.add_argument(
+        "--retry", action="store_true", help="do again what failed and the steps that did not pass"
+    )
+    return parser.parse_args()
+
+
+def prepare_worker() -> None:
+    """One thread a process, and no messages: thousands of models are built."""
+    import logging
+    import warnings
+
+    import torch
+
+    torch.set_num_threads(1)
+    logging.disable(logging.WARNING)
+    warnings.filterwarnings("ignore")
+
+
+def run(job: Callable, tasks: Iterable, workers: int, file: Path) -> None:
+    """Do the tasks in parallel and append each result to ``file`` as it comes."""
+    tasks = list(tasks)
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(workers, prepare_worker, maxtasksperchild=50) as pool, file.open("a") as out:
+        for done, record in enumerate(pool.imap_unordered(job, tasks), 1):
+            out.write(json.dumps(record) + "\n")
+            out.flush()
+            print(f"{done}/{len(tasks)} {record['config']}", flush=True)
+
+
+def _step(task: tuple[str, str], arch: str, seconds: int) -> dict:
+    return step_one(*task[:1], arch, task[1], seconds)
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    arguments.results.parent.mkdir(parents=True, exist_ok=True)
+    swapped_file = arguments.results.with_suffix(".swaps.jsonl")
+    names = [name for package in arguments.packages for name in zoo_names(package)]
+    names = [name for name in names if arguments.only in name]
+    limits = dict(arch=arguments.arch, seconds=arguments.timeout)
+
+    swaps = {record["config"]: record for record in read_records(swapped_file)}
+    again = {"failed", "unreadable"} if arguments.retry else set()
+    todo = [name for name in names if name not in swaps or swaps[name]["status"] in again]
+    run(partial(swap_one, **limits), todo, arguments.workers, swapped_file)
+    swaps = {record["config"]: record for record in read_records(swapped_file)}
+
+    steps = {record["model"]: record for record in read_records(arguments.results)}
+    keys: dict[str, str] = {}  # of each model, the first config that has it
+    for name in names:
+        if swaps[name]["status"] == "swapped":
+            keys.setdefault(swaps[name]["model"], name)
+    todo = [
+        (name, key)
+        for key, name in keys.items()
+        if key not in steps or (arguments.retry and steps[key]["reason"])
+    ]
+    run(partial(_step, **limits), todo, arguments.workers, arguments.results)
+    steps = {record["model"]: record for record in read_records(arguments.results)}
+    write_report([swaps[name] for name in names], steps, arguments.arch, arguments.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Train a detector or a segmentor.
+
+Example: python tools/train.py configs/det/NAME.py --work-dir work_dirs/try --seed 0
+"""
+
+from argparse import ArgumentParser, Namespace
+
+from mmengine.config import Config
+
+from mmfastervit.checkpoint.allowed import allow_mmengine_checkpoints
+from mmfastervit.engine.devices import join_cpu_processes
+from mmfastervit.engine.options import (
+    build_runner,
+    enable_amp,
+    enable_auto_scale_lr,
+    load_config,
+    set_resume,
+    set_seed,
+    settle_precision,
+)
+from mmfastervit.engine.preflight import check_inputs
+
+from .arguments import add_common_arguments, exit_on_user_error, parse_arguments
+
+
+def build_parser() -> ArgumentParser:
+    parser = ArgumentParser(description=__doc__.splitlines()[0])
+    add_common_arguments(parser)
+    parser.add_argument("--amp", action="store_true", help="train in mixed precision")
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="auto",
+        metavar="PATH",
+        help="go on from a checkpoint; without PATH from the last one in the work dir, if any",
+    )
+    parser.add_argument(
+        "--auto-scale-lr",
+        action="store_true",
+        help="scale the learning rate to the real total batch size",
+    )
+    parser.add_argument("--seed", type=int, help="random seed (default: a random one)")
+    return parser
+
+
+def prepare(arguments: Namespace) -> Config:
+    """Read the config, apply the options and check that the run can start."""
+    cfg = load_config(
+        arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher
+    )
+    if arguments.amp:
+        enable_amp(cfg)
+    if arguments.auto_scale_lr:
+        enable_auto_scale_lr(cfg)
+    if arguments.seed is not None:
+        set_seed(cfg, arguments.seed)
+    set_resume(cfg, arguments.resume)
+    settle_precision(cfg)
+    check_inputs(cfg, "train")
+    join_cpu_processes(cfg)
+    return cfg
+
+
+def main() -> None:
+    parser = build_parser()
+    arguments = parse_arguments(parser)
+    with exit_on_user_error(parser):
+        cfg = prepare(arguments)
+    allow_mmengine_checkpoints()
+    build_runner(cfg).train()
+
+
+if __name__ == "__main__":
+    main()

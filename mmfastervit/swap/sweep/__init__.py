@@ -1,0 +1,1 @@
+"""Swapping every config of the installed zoos."""
