@@ -61,6 +61,12 @@ def value_at(root: Any, path: Path) -> Any:
     return root
 
 
+def dict_at(root: Any, path: Path) -> dict:
+    """Look up the dict at ``path``; an empty one where there is none, or None or something else."""
+    found = value_at(root, path)
+    return found if isinstance(found, dict) else {}
+
+
 def _has_index(root: Any, key: str | int) -> bool:
     return isinstance(root, (list, tuple)) and isinstance(key, int) and key < len(root)
 

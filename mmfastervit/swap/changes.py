@@ -32,6 +32,19 @@ class Change:
         return dotted(self.path)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a rule of the swap does.
+
+    Args:
+        changes: Every value that it sets.
+        notes: Consequences that no single change shows.
+    """
+
+    changes: Sequence[Change] = ()
+    notes: Sequence[str] = ()
+
+
 def without_marker(value: Any) -> Any:
     """Drop ``_delete_`` from a replacing dict."""
     if isinstance(value, dict) and value.get("_delete_"):
