@@ -64,10 +64,10 @@ class LogitsOf(nn.Module):
 
 
 def require_packages() -> None:
-    """Raise ImportError, naming the extra that brings them, unless the ONNX packages are here."""
+    """Raise ValueError, naming the extra that brings them, unless the ONNX packages are here."""
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        raise ImportError(
+        raise ValueError(
             f"exporting needs {', '.join(missing)}: pip install 'mmfastervit[export]', or in a "
             "checkout pip install -e '.[export]'"
         )
@@ -184,7 +184,7 @@ def export_onnx(
         The largest difference, relative to the largest value of an output.
 
     Raises:
-        ImportError: An ONNX package is missing.
+        ValueError: An ONNX package is missing.
         ArithmeticError: A difference exceeds ``TOLERANCE`` or is not a number, or shapes differ.
     """
     require_packages()

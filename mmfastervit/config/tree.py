@@ -6,6 +6,11 @@ from typing import Any
 Path = tuple[str | int, ...]  # keys and list indices, from the top
 
 
+def dotted(path: Path) -> str:
+    """Write a place as ``--cfg-options`` does: ``model.roi_head.bbox_head.0``."""
+    return ".".join(map(str, path))
+
+
 def walk(value: Any, path: Path = (), skip: Collection[str] = ()) -> Iterator[tuple[Path, Any]]:
     """Yield a value and all values inside it, each with its place; a holder before what it holds.
 
@@ -94,14 +99,9 @@ def keyed_items(value: dict | Sequence | None, key: str) -> Iterator[tuple[str, 
 
 def transform_names(pipeline: Any) -> Iterator[str]:
     """Yield the type name of each transform, those inside other transforms included."""
-    if isinstance(pipeline, dict):
-        if "type" in pipeline:
-            yield type_name(pipeline["type"])
-        for value in pipeline.values():
-            yield from transform_names(value)
-    elif isinstance(pipeline, (list, tuple)):
-        for value in pipeline:
-            yield from transform_names(value)
+    for _, part in walk(pipeline):
+        if isinstance(part, dict) and "type" in part:
+            yield type_name(part["type"])
 
 
 def loads_annotations(transform: str) -> bool:

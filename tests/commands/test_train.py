@@ -1,11 +1,13 @@
 """The tools as a user runs them: both tasks trained and evaluated on generated data."""
 
 import pickle
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from mmengine.fileio import load
 
 from mmfastervit.datasets.shapes import write_dataset
 
@@ -64,3 +66,21 @@ def test_missing_data_is_named_before_the_run(tmp_path, config):
     assert "data/shapes" in result.stderr
     assert "make_shapes_data.py --out data/shapes" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_train_then_test_by_the_tools(tmp_path, monkeypatch, capsys):
+    """The tools drive any model of mmengine's, from any folder."""
+    here = ROOT / "tests/support"
+    config = str(here / "tiny_config.py")
+    monkeypatch.syspath_prepend(here)
+    monkeypatch.chdir(tmp_path)
+    train = ["train.py", config, "--auto-scale-lr", "--cfg-options", "train_cfg.max_iters=3"]
+    monkeypatch.setattr(sys, "argv", train)
+    runpy.run_path(str(ROOT / "tools" / "train.py"), run_name="__main__")
+    checkpoint = "work_dirs/tiny_config/iter_3.pth"
+    monkeypatch.setattr(sys, "argv", ["test.py", config, checkpoint, "--out", "o/out.pkl"])
+    runpy.run_path(str(ROOT / "tools" / "test.py"), run_name="__main__")
+    output = capsys.readouterr().out
+    assert "Scaling the original LR by 0.5" in output
+    assert "Iter(test) [4/4]    error: " in output
+    assert len(load("o/out.pkl")) == 16
