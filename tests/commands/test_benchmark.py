@@ -36,7 +36,7 @@ def parse(*options: str) -> Namespace:
         ("--sizes 0x64", "expected HEIGHTxWIDTH"),
         ("--rounds 0", "invalid positive value"),
         ("--json nowhere/x.json", "no folder nowhere"),
-        ("--json .", ". is there and no file"),
+        ("--json .", "--json . is a folder"),
     ],
 )
 def test_options_that_would_be_ignored_are_refused(options, message, capsys):

@@ -21,7 +21,6 @@ from mmfastervit.datasets.shapes import (
 )
 from mmfastervit.datasets.shapes import scene as scene_module
 
-TOOL = Path(__file__).parents[2] / "tools" / "make_shapes_data.py"
 SMALL = {"train": 4, "val": 2, "size": 96, "seed": 3}
 
 
