@@ -69,7 +69,7 @@ def check_targets(
     """Measure one target after the other.
 
     Args:
-        build: Makes the model of a name for images of a size; a function that can be pickled.
+        build: Makes the model of a name for images of a size.
         ours: Name of our model; with ``WITH_CP`` behind it, it checkpoints its activations.
         theirs: Name of the reference implementation's.
         rounds: Timed calls of every case.

@@ -32,14 +32,11 @@ from mmfastervit.bench.cases import (
     Case,
     Conditions,
     Result,
-    as_content,
-    machine,
-    plot,
     run_cases,
-    settle_tf32,
-    write_json,
 )
+from mmfastervit.bench.machine import machine, settle_tf32
 from mmfastervit.bench.targets import Target, check_targets, report
+from mmfastervit.bench.writing import as_content, plot, write_json
 from mmfastervit.models import FasterViT
 
 from .arguments import check_writable

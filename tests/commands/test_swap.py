@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmfastervit.swap.command import swap_command
 
 from mmfastervit import FasterViT
 from mmfastervit.config.files import base_name
 from mmfastervit.convert import convert
 from mmfastervit.datasets.shapes import write_dataset
-from mmfastervit.swap.command import swap_command
 
 ROOT = Path(__file__).resolve().parents[2]
 RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"

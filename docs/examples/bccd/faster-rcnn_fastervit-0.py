@@ -1,4 +1,4 @@
-# fastervit_0 in place of the backbone, by tools/swap_backbone.py.
+# fastervit_0 in place of the backbone, by `mmfastervit swap`.
 _base_ = "mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py"
 
 model = dict(

@@ -1,6 +1,7 @@
 # 96 photos of blood cells in COCO's format, small enough for a CPU: settings that the detectors of
-# this folder take from here. Paths are relative to the root of the checkout.
-bccd_root = "../shared/data/bccd/"
+# this folder take from here. They are looked for in `data/bccd` below the folder where training
+# starts; README.md says how they lie there.
+bccd_root = "data/bccd/"
 bccd_metainfo = dict(classes=("RBC", "WBC", "Platelets"))
 bccd_scale = (320, 240)  # the photos are 640x480
 

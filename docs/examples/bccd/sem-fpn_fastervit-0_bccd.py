@@ -1,7 +1,7 @@
-# Segmentation, swapped to FasterViT-0 by tools/swap_backbone.py, on blood cells.
+# Segmentation, swapped to FasterViT-0 by `mmfastervit swap`, on blood cells.
 _base_ = "./sem-fpn_fastervit-0.py"
 
-data_root = "../shared/data/bccd/"
+data_root = "data/bccd/"
 metainfo = dict(
     classes=("background", "RBC", "WBC", "Platelets"),
     palette=[[0, 0, 0], [220, 60, 60], [80, 80, 230], [240, 200, 40]],

@@ -1,4 +1,4 @@
-# fastervit_0 in place of the backbone, by tools/swap_backbone.py.
+# fastervit_0 in place of the backbone, by `mmfastervit swap`.
 _base_ = "mmseg::sem_fpn/fpn_r50_4xb2-80k_cityscapes-512x1024.py"
 
 model = dict(

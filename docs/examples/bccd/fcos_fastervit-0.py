@@ -1,7 +1,12 @@
-# fastervit_0 in place of the backbone, by tools/swap_backbone.py.
-_base_ = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
+# fastervit_0 in place of the backbone, by `mmfastervit swap`.
+_base_ = "mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py"
 
 model = dict(
+    data_preprocessor=dict(
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+    ),
     backbone=dict(
         _delete_=True,
         type="mmfastervit.FasterViT",
@@ -14,5 +19,5 @@ model = dict(
 
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type="AdamW", lr=0.0001, weight_decay=0.05),
-    paramwise_cfg=dict(norm_decay_mult=0.0),
+    paramwise_cfg=dict(norm_decay_mult=0.0, bias_lr_mult=1.0),
 )

@@ -1,4 +1,4 @@
-# fastervit_0 in place of the backbone, by tools/swap_backbone.py.
+# fastervit_0 in place of the backbone, by `mmfastervit swap`.
 _base_ = "mmdet::dino/dino-4scale_r50_8xb2-12e_coco.py"
 
 model = dict(

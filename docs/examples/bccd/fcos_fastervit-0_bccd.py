@@ -1,9 +1,9 @@
-# Two stages, swapped to FasterViT-0 by tools/swap_backbone.py, on blood cells.
-_base_ = ["./faster-rcnn_fastervit-0.py", "./bccd_detection.py"]
+# One stage without anchors, swapped to FasterViT-0 by `mmfastervit swap`, on blood cells.
+_base_ = ["./fcos_fastervit-0.py", "./bccd_detection.py"]
 
 model = dict(
     backbone=_base_.bccd_backbone,
-    roi_head=dict(bbox_head=dict(num_classes=3)),
+    bbox_head=dict(num_classes=3),
 )
 
 train_dataloader = dict(_delete_=True, **_base_.bccd_train_dataloader)
