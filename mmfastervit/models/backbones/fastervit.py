@@ -9,7 +9,7 @@ from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
 from mmfastervit.archs import ATTENTION_STAGES, CONV_STAGES, NUM_STAGES, Arch, resolve_arch
-from mmfastervit.checkpoint import translate_on_load, with_own_loader
+from mmfastervit.checkpoint import state_arch, translate_on_load, with_own_loader
 from mmfastervit.models.deployment import deploy, refuse_loading
 from mmfastervit.models.layers import AttentionStage
 from mmfastervit.models.layers.conv import (
@@ -110,6 +110,7 @@ class FasterViT(BaseModule):
         self.apply(initialize)
         self.register_load_state_dict_pre_hook(refuse_if_deployed)
         self.register_load_state_dict_pre_hook(translate_on_load)
+        self._register_state_dict_hook(state_arch)  # public only since torch 2.5
         self._freeze()
 
     def init_weights(self) -> None:
@@ -120,8 +121,10 @@ class FasterViT(BaseModule):
         """
         init_cfg = self.init_cfg
         self.init_cfg = with_own_loader(init_cfg)
-        super().init_weights()
-        self.init_cfg = init_cfg
+        try:
+            super().init_weights()
+        finally:
+            self.init_cfg = init_cfg
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Compute the feature maps of the stages in ``out_indices``.
