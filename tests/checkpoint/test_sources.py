@@ -1,9 +1,11 @@
 """Paths, URLs and published names become local files."""
 
+import hashlib
 import io
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
+from urllib.request import Request
 
 import pytest
 import torch
@@ -110,3 +112,67 @@ def test_process_on_another_machine_downloads_for_itself(hub, monkeypatch):
     monkeypatch.setattr(sources, "open_url", Server(b"weights"))
     monkeypatch.setattr(sources, "is_main_process", lambda: False)
     assert sources.resolve_source("https://host/w.pth").read_bytes() == b"weights"
+
+
+def test_files_of_one_name_and_two_folders_are_two(hub, monkeypatch):
+    paths = []
+    for folder in ("a", "b"):
+        monkeypatch.setattr(sources, "open_url", Server(folder.encode()))
+        paths.append(sources.resolve_source(f"https://host/{folder}/epoch_12.pth"))
+    assert [path.read_bytes() for path in paths] == [b"a", b"b"]
+    assert [path.name for path in paths] == ["epoch_12.pth"] * 2
+
+
+HASH = hashlib.sha256(b"weights").hexdigest()
+
+
+def test_hash_of_a_url_is_checked_and_not_asked_for(hub, monkeypatch):
+    server = Server(b"weights")
+    monkeypatch.setattr(sources, "open_url", server)
+    for _ in range(2):
+        path = sources.resolve_source(f"https://host/w.pth#sha256={HASH}")
+    assert path.read_bytes() == b"weights"
+    assert server.asked == ["https://host/w.pth"]
+
+
+def test_download_of_another_hash_is_not_kept(hub, monkeypatch):
+    monkeypatch.setattr(sources, "open_url", Server(b"others"))
+    with pytest.raises(FileNotFoundError, match=f"SHA-256 is .* instead of {HASH}"):
+        sources.resolve_source(f"https://host/w.pth#sha256={HASH}")
+    assert not [path for path in hub.rglob("*") if path.is_file()]
+
+
+def test_file_of_another_hash_in_the_cache_is_downloaded_anew(hub, monkeypatch):
+    monkeypatch.setattr(sources, "open_url", Server(b"others"))
+    path = sources.resolve_source("https://host/w.pth")
+    monkeypatch.setattr(sources, "open_url", Server(b"weights"))
+    assert sources.resolve_source(f"https://host/w.pth#sha256={HASH}") == path
+    assert path.read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize("digits", ["", "12", "g" * 64])
+def test_hash_that_is_none_is_an_error(hub, digits):
+    with pytest.raises(ValueError, match="must be followed by 64 hexadecimal digits"):
+        sources.resolve_source(f"https://host/w.pth#sha256={digits}")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "follows"),
+    [("https", "http", False), ("https", "https", True), ("http", "https", True)],
+)
+def test_redirects_stay_secure(start, end, follows):
+    request = Request(f"{start}://host/w.pth")
+    answer = (io.BytesIO(), 302, "Found", {}, f"{end}://other/w.pth")
+    if follows:
+        assert sources.StaysSecure().redirect_request(request, *answer).full_url == answer[-1]
+    else:
+        with pytest.raises(OSError, match="redirected from https to http://other"):
+            sources.StaysSecure().redirect_request(request, *answer)
+
+
+def test_weights_without_a_known_hash_are_said_to_be_unchecked(hub, monkeypatch):
+    lines = []
+    monkeypatch.setattr(sources, "open_url", Server(b"weights"))
+    monkeypatch.setattr(sources, "print_log", lambda line, **_: lines.append(line))
+    sources.resolve_source("mmfastervit://fastervit_0_224_1k")
+    assert "its hash is not known, so it is not checked" in lines[0]
