@@ -10,8 +10,8 @@ them. One of timm's training holds its command line (``Namespace``).
 What is on it holds values and runs no code of a file's choice. Where a class or function could do
 more, a stand-in answers to its name: ``getattr`` reads the listed methods alone, arrays and data
 types are of plain numbers, a ``HistoryBuffer`` leaves the statistics shared by all of them as they
-are, and the scheduler is there to be named, not built. No enumeration of the list by torch's
-users, such as ``safe_globals`` of mmengine's forks, takes these entries off again.
+are, and the scheduler is there to be named, not built. mmengine's maintained forks take some types
+off the list whenever they have read a file: reading by this package puts them back.
 """
 
 import pickle
@@ -75,7 +75,7 @@ def _read_dtype(code: str, *_: bool) -> np.dtype:
     if code not in _CODES:
         raise pickle.UnpicklingError(f"arrays of {code!r} are not allowed in a checkpoint")
     # a copy: the file sets its byte order
-    return np.dtype(code, False, True)  # type: ignore[call-overload]
+    return np.dtype(code, False, True)
 
 
 def _named(thing: Any, module: str, name: str) -> Any:
@@ -89,8 +89,8 @@ def _calling(function: Callable, module: str, name: str) -> Callable:
 
 
 _CODES = frozenset(number.str[1:] for number in _NUMBERS)
-_rebuild_array = np.empty(0).__reduce__()[0]
-_rebuild_scalar = np.float64(0).__reduce__()[0]
+_rebuild_array: Any = np.empty(0).__reduce__()[0]
+_rebuild_scalar: Any = np.float64(0).__reduce__()[0]
 
 _ALLOWED = [
     Namespace,

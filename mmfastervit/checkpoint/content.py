@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -96,7 +96,7 @@ def state_arch(module: nn.Module, _: dict, prefix: str, local_metadata: dict) ->
 
     It takes no name among the weights, and ``torch.save`` and mmengine keep it.
     """
-    local_metadata[ARCH_KEY] = asdict(module.arch)  # type: ignore[call-overload]  # of any module
+    local_metadata[ARCH_KEY] = asdict(cast(Arch, module.arch))
 
 
 def arch_in(local_metadata: Mapping[str, Any]) -> Arch | None:
@@ -164,24 +164,24 @@ def infer_arch(weights: Mapping[str, Tensor], windows: Mapping[int, int]) -> Arc
         return None
     dim, in_dim = shapes["stem.conv2.weight"][:2]
     depths = [max(_count_blocks(weights, stage), 1) for stage in range(NUM_STAGES)]
-    arch = Arch(dim, in_dim, depths, (1,) * NUM_STAGES)
+    fields: dict[str, Any] = dict(dim=dim, in_dim=in_dim, depths=depths, num_heads=(1, 1, 1, 1))
     if num_stages <= ATTENTION_STAGES[0]:
-        return arch
+        return Arch(**fields)
     first = f"stages.{ATTENTION_STAGES[0]}.blocks.0.window"
     hidden = shapes.get(f"{first}.mlp.fc1.weight", (4, 1))
     heads = [
         shapes.get(f"stages.{stage}.blocks.0.window.relative_bias.fc2.weight", (1,))[0]
         for stage in ATTENTION_STAGES
     ]
+    fields |= dict(
+        num_heads=(1, 1, *heads),
+        windows=[windows.get(stage, 7) for stage in ATTENTION_STAGES],
+        carrier_size=2 if any(".carrier." in name for name in shapes) else 0,
+        layer_scale=1e-5 if f"{first}.scale1.gamma" in shapes else None,
+        mlp_ratio=hidden[0] / hidden[1],
+    )
     try:
-        return replace(
-            arch,
-            num_heads=(1, 1, *heads),
-            windows=[windows.get(stage, 7) for stage in ATTENTION_STAGES],
-            carrier_size=2 if any(".carrier." in name for name in shapes) else 0,
-            layer_scale=1e-5 if f"{first}.scale1.gamma" in shapes else None,
-            mlp_ratio=hidden[0] / hidden[1],
-        )
+        return Arch(**fields)
     except ValueError:  # shapes that no FasterViT can have
         return None
 

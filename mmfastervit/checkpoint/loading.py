@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from mmengine.logging import print_log
@@ -108,7 +108,7 @@ def with_own_loader(init_cfg: dict | list[dict] | None) -> list[dict]:
 
 
 def translate_on_load(
-    module: nn.Module, weights: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *_
+    module: nn.Module, weights: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *_: Any
 ) -> None:
     """Pre-hook of ``load_state_dict``: turn a checkpoint below ``prefix`` into our own names.
 
@@ -189,9 +189,11 @@ def shapes_of(model: nn.Module) -> dict[str, torch.Size]:
 
     ``state_dict()`` itself would gather the values of a sharded model from all processes.
     """
-    shapes = {}
+    shapes: dict[str, torch.Size] = {}
     for path, module in model.named_modules(remove_duplicate=False):
-        own = dict(module.named_parameters(recurse=False, remove_duplicate=False))
+        own: dict[str, Tensor] = dict(
+            module.named_parameters(recurse=False, remove_duplicate=False)
+        )
         for name, value in module.named_buffers(recurse=False, remove_duplicate=False):
             if name not in module._non_persistent_buffers_set:
                 own[name] = value
@@ -226,9 +228,17 @@ def _is_unbuilt(name: str, model: nn.Module) -> bool:
     part, _, rest = name.partition(".")
     if part == "out_norms":
         return True
-    built = {"stages": len(model.stages), "downsamples": len(model.downsamples)}
+    built = {name: _count_built(model, name) for name in ("stages", "downsamples")}
     index = rest.partition(".")[0]
     return part in built and index.isdigit() and built[part] <= int(index) < NUM_STAGES
+
+
+def _arch_of(model: nn.Module) -> Arch:
+    return cast(Arch, model.arch)
+
+
+def _count_built(model: nn.Module, part: str = "stages") -> int:
+    return len(cast(nn.ModuleList, getattr(model, part)))
 
 
 def _misfits(target: Mapping[str, torch.Size], weights: Mapping[str, Tensor]) -> list[str]:
@@ -240,11 +250,11 @@ def _misfits(target: Mapping[str, torch.Size], weights: Mapping[str, Tensor]) ->
 
 
 def _window_misfits(model: nn.Module, sides: Mapping[int, int]) -> list[str]:
-    windows = dict(zip(ATTENTION_STAGES, model.arch.windows, strict=True))
+    windows = dict(zip(ATTENTION_STAGES, _arch_of(model).windows, strict=True))
     return [
         f"windows of {side} pixels instead of {windows[stage]} in stage {stage}"
         for stage, side in sides.items()
-        if stage < len(model.stages) and side != windows[stage]
+        if stage < _count_built(model) and side != windows[stage]
     ]
 
 
@@ -252,7 +262,7 @@ def _arch_misfits(model: nn.Module, stated: Arch | None) -> list[str]:
     """Differences that matter to the outputs of what the model builds, windows apart."""
     if stated is None:
         return []
-    theirs, ours = (essentials(arch, len(model.stages)) for arch in (stated, model.arch))
+    theirs, ours = (essentials(arch, _count_built(model)) for arch in (stated, _arch_of(model)))
     return [
         f"{name}={theirs[name]} instead of {value}"
         for name, value in ours.items()
@@ -266,7 +276,7 @@ def _some(what: str, names: list[str]) -> list[str]:
 
 def _advise(model: nn.Module, content: Content) -> str:
     """Say which architecture weights look like that do not fit."""
-    if any(ARCHS[name] == model.arch for name in content.archs):
+    if any(ARCHS[name] == _arch_of(model) for name in content.archs):
         return "Its architecture is that of the model"
     if content.archs:
         return f"It looks like {' or '.join(content.archs)}: set arch={content.archs[0]!r}"

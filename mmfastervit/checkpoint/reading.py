@@ -26,7 +26,7 @@ _LEGACY_MAGIC = pickle.dumps(torch.serialization.MAGIC_NUMBER, protocol=2)
 allow_mmengine_checkpoints()
 
 
-def read_checkpoint(path: Path, trust: bool = False) -> dict[str, Any]:
+def read_checkpoint(path: Path, trust: bool = False) -> Mapping[str, Any]:
     """Read all that a checkpoint file holds.
 
     Args:
@@ -62,7 +62,7 @@ def stated_arch(checkpoint: Mapping[str, Any]) -> str | None:
 
 
 @CheckpointLoader.register_scheme([SCHEME, rf".*\{SAFETENSORS}$"])
-def load_from_mmfastervit(filename: str, map_location: Any = None) -> dict[str, Any]:
+def load_from_mmfastervit(filename: str, map_location: Any = None) -> Mapping[str, Any]:
     """Read for mmengine's ``load_checkpoint`` what it cannot: our scheme, and safetensors files.
 
     The weights come on the CPU whatever ``map_location``: loading copies them to their place.

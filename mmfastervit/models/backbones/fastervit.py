@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
+from typing import Any
 
 import torch
 from mmengine.model import BaseModule
@@ -64,6 +65,8 @@ class FasterViT(BaseModule):
         ValueError: A value outside what is named above.
         TypeError: An argument of a wrong kind.
     """
+
+    init_cfg: dict | list[dict] | None
 
     def __init__(
         self,
@@ -204,7 +207,7 @@ class FasterViT(BaseModule):
             raise ValueError(f"FasterViT takes {expected}, not a tensor of shape {tuple(x.shape)}")
 
 
-def refuse_if_deployed(module: FasterViT, *_) -> None:
+def refuse_if_deployed(module: FasterViT, *_: Any) -> None:
     """Pre-hook of ``load_state_dict`` that comes before translation: see refuse_loading."""
     if module.deployed:
         refuse_loading(module)
