@@ -1,7 +1,7 @@
 """Conversion of checkpoint files loses nothing."""
 
 import hashlib
-import importlib.util
+import runpy
 import sys
 from pathlib import Path
 
@@ -157,17 +157,12 @@ def test_incomplete_backbone_is_not_converted(tmp_path, tiny):
 @pytest.fixture
 def command(monkeypatch, capsys):
     """Run tools/convert_checkpoint.py: its exit status, standard output and error."""
-    spec = importlib.util.spec_from_file_location(
-        "convert_checkpoint", ROOT / "tools" / "convert_checkpoint.py"
-    )
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
 
     def run(*arguments) -> tuple:
         monkeypatch.setattr(sys, "argv", ["convert_checkpoint.py", *map(str, arguments)])
         status = 0
         try:
-            tool.main()
+            runpy.run_path(str(ROOT / "tools" / "convert_checkpoint.py"), run_name="__main__")
         except SystemExit as stop:
             status = stop.code
         return status, *capsys.readouterr()
@@ -186,10 +181,10 @@ def test_command_prints_the_hash_of_the_file_it_wrote(tmp_path, tiny, command):
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["no.pth", "out.pth"], 1, "no checkpoint file"),
+        (["no.pth", "out.pth"], 2, "no checkpoint file"),
         (["ours.pth", "out.onnx"], 2, "must end in one of .pth, .pth.tar"),
-        (["ours.pth", "ours.pth"], 1, "is there already; --force replaces it"),
-        (["ours.pth", "no/out.pth"], 1, "there is no folder"),
+        (["ours.pth", "ours.pth"], 2, "is there already; --force replaces it"),
+        (["ours.pth", "no/out.pth"], 2, "there is no folder"),
         (["ours.pth", "out.pth", "--arch", "fastervit_2"], 2, "it looks like no published"),
         (["ours.pth", "out.pth", "--arch", "vit"], 2, "invalid choice: 'vit'"),
         (["evil.pth", "out.pth"], 2, "--trust-checkpoint"),
