@@ -71,11 +71,14 @@ def _read_method(owner: Any, name: str) -> Callable:
 
 
 def _read_dtype(code: str, *_: bool) -> np.dtype:
-    """Stand in for ``numpy.dtype``, which also makes types of objects."""
+    """Stand in for ``numpy.dtype``, which also makes types of objects.
+
+    The type is numpy's own, which no file can change: numbers are in this machine's byte order.
+    """
     if code not in _CODES:
         raise pickle.UnpicklingError(f"arrays of {code!r} are not allowed in a checkpoint")
-    # a copy: the file sets its byte order
-    return np.dtype(code, False, True)
+    # Not the copy that files ask for: by its flags one could have numpy take numbers for objects.
+    return np.dtype(code)
 
 
 def _named(thing: Any, module: str, name: str) -> Any:

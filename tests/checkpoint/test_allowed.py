@@ -163,3 +163,18 @@ def test_what_mmengines_forks_take_off_the_list_is_read_all_the_same(tmp_path):
     with torch.serialization.safe_globals(theirs):
         torch.load(tmp_path / "file.pth")
     assert read_checkpoint(tmp_path / "file.pth")["history"].mean() == 1.0
+
+
+class Flagged:
+    """A data type of numbers that its state declares to be of objects."""
+
+    def __reduce__(self):
+        return np.dtype, ("f8", False, True), (3, "<", None, None, None, -1, -1, 1)
+
+
+def test_numbers_are_not_taken_for_objects(tmp_path):
+    torch.save(Flagged(), tmp_path / "flagged.pth")
+    read = torch.load(tmp_path / "flagged.pth", weights_only=True)
+    assert read == np.float64
+    assert not read.hasobject
+    assert not np.dtype(np.float64).hasobject
