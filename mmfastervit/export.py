@@ -120,6 +120,8 @@ def build_part(cfg: Config, part: str, checkpoint: str | None = None) -> nn.Modu
 def load_part(model: nn.Module, part: str, checkpoint: str) -> None:
     """Load what is exported of a model from a checkpoint; what else either has does not matter.
 
+    Where it is a URL, every process of a distributed run must call this: see ``resolve_source``.
+
     Args:
         model: A detector or segmentor.
         part: One of ``PARTS``. For 'backbone' the file may also be of a backbone alone, a published

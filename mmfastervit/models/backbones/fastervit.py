@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
+from typing import Any
 
 import torch
 from mmengine.model import BaseModule
@@ -9,7 +10,7 @@ from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
 from mmfastervit.archs import ATTENTION_STAGES, CONV_STAGES, NUM_STAGES, Arch, resolve_arch
-from mmfastervit.checkpoint import translate_on_load, with_own_loader
+from mmfastervit.checkpoint import state_arch, translate_on_load, with_own_loader
 from mmfastervit.models.deployment import deploy, refuse_loading
 from mmfastervit.models.layers import AttentionStage
 from mmfastervit.models.layers.conv import (
@@ -65,6 +66,8 @@ class FasterViT(BaseModule):
         TypeError: An argument of a wrong kind.
     """
 
+    init_cfg: dict | list[dict] | None
+
     def __init__(
         self,
         arch: str | Mapping,
@@ -110,6 +113,7 @@ class FasterViT(BaseModule):
         self.apply(initialize)
         self.register_load_state_dict_pre_hook(refuse_if_deployed)
         self.register_load_state_dict_pre_hook(translate_on_load)
+        self._register_state_dict_hook(state_arch)  # public only since torch 2.5
         self._freeze()
 
     def init_weights(self) -> None:
@@ -120,8 +124,10 @@ class FasterViT(BaseModule):
         """
         init_cfg = self.init_cfg
         self.init_cfg = with_own_loader(init_cfg)
-        super().init_weights()
-        self.init_cfg = init_cfg
+        try:
+            super().init_weights()
+        finally:
+            self.init_cfg = init_cfg
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Compute the feature maps of the stages in ``out_indices``.
@@ -201,7 +207,7 @@ class FasterViT(BaseModule):
             raise ValueError(f"FasterViT takes {expected}, not a tensor of shape {tuple(x.shape)}")
 
 
-def refuse_if_deployed(module: FasterViT, *_) -> None:
+def refuse_if_deployed(module: FasterViT, *_: Any) -> None:
     """Pre-hook of ``load_state_dict`` that comes before translation: see refuse_loading."""
     if module.deployed:
         refuse_loading(module)
