@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from mmfastervit.config.tree import Path, dotted, plain, value_at, walk
+from mmfastervit.errors import explained
 from mmfastervit.logs import warnings_only
 
 from .errors import SwapAuditError
@@ -54,7 +55,12 @@ def audit(swap: Swap) -> list[str]:
     configs = (plain(cfg.to_dict()) for cfg in (swap.original, swap.config))
     parts = [value_at(cfg, swap.model_path) for cfg in configs]
     scope, in_channels = swap.original.get("default_scope"), parts[0]["backbone"].get("in_channels")
-    old, new = (watch(part, scope, in_channels or 3) for part in parts)
+    with explained("the original model cannot be built and run"):
+        old = watch(parts[0], scope, in_channels or 3)
+    try:
+        new = watch(parts[1], scope, in_channels or 3)
+    except Exception as error:  # whatever building or running it raises
+        raise SwapAuditError(f"the swapped model cannot be built and run: {error}") from error
     levels, _ = measure(parts[0]["backbone"], necks_of(parts[0]), scope, in_channels or 3)
     may_coarsen, differences = is_dilated(levels), []
     for head, before in old.reads.items():
@@ -117,15 +123,16 @@ def _build(part: dict) -> nn.Module:
 
 
 def _run(model: nn.Module, in_channels: int, device: str) -> Watched:
+    side = IMAGE_SIZE if device == "meta" else IMAGE_SIZE // 2
     with torch.device(device):
-        maps = model.extract_feat(torch.zeros(1, in_channels, IMAGE_SIZE, IMAGE_SIZE))
+        maps = model.extract_feat(torch.zeros(1, in_channels, side, side))
         maps = (maps,) if isinstance(maps, Tensor) else tuple(maps)
-        seen, before = Watched([_level(features) for features in maps]), None
+        seen, before = Watched([_level(features, side) for features in maps]), None
         for name, head in _heads(model):
             reads = _Reads(maps)
             try:
                 with reads:
-                    before = _call(head, maps, before)
+                    before = _call(head, maps, before, side)
             except Exception as error:  # a head of the zoo, run on what it may not be made for
                 if device == "meta" and _wants_memory(error):
                     raise
@@ -143,18 +150,18 @@ def _wants_memory(error: Exception) -> bool:
     )
 
 
-def _level(features: Tensor) -> Level:
-    channels, side = features.shape[1], features.shape[-1] if features.ndim == 4 else 0
-    return Level(channels, nominal_stride(IMAGE_SIZE, side) if side else 0)
+def _level(features: Tensor, image: int) -> Level:
+    is_map = features.ndim == 4
+    return Level(features.shape[1], nominal_stride(image, features.shape[-1]) if is_map else 0)
 
 
 def _heads(model: nn.Module) -> Iterator[tuple[str, Callable]]:
     """What may read the maps: the model's parts after the neck, those of a RoI head one by one."""
+    if hasattr(model, "pre_transformer"):
+        yield "pre_transformer", lambda maps, samples: model.pre_transformer(maps, samples)
     for name, child in model.named_children():
         if name not in _NOT_HEADS:
             yield from _parts(name, child)
-    if hasattr(model, "pre_transformer"):
-        yield "pre_transformer", model.pre_transformer
 
 
 def _parts(name: str, module: nn.Module) -> Iterator[tuple[str, Callable]]:
@@ -166,7 +173,7 @@ def _parts(name: str, module: nn.Module) -> Iterator[tuple[str, Callable]]:
         yield from _parts(f"{name}.{inner}", child)
 
 
-def _call(head: Callable, maps: tuple[Tensor, ...], before: Any) -> Any:
+def _call(head: Callable, maps: tuple[Tensor, ...], before: Any, side: int) -> Any:
     """Call a head with the maps and, where it wants more, what the head before it gave or a sample.
 
     A RoI extractor looks its map up by the size of a box: it is asked for all of them.
@@ -181,7 +188,7 @@ def _call(head: Callable, maps: tuple[Tensor, ...], before: Any) -> Any:
     required = [p for p in wanted if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
     if len(required) < 2:
         return head(maps)
-    size = (IMAGE_SIZE, IMAGE_SIZE)
+    size = (side, side)
     sample = dict(img_shape=size, ori_shape=size, pad_shape=size, batch_input_shape=size)
     return head(maps, [BaseDataElement(metainfo=sample)] if before is None else before)
 

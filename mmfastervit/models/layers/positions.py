@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .precision import without_autocast
 from .windows import window_order
 
 HIDDEN_FEATURES = 512
@@ -36,7 +37,7 @@ class PositionMLP(nn.Module):
     def evaluate(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Map coordinates of any equal shape (...) to (..., out_features), at least float32."""
         dtype = torch.promote_types(self.fc1.weight.dtype, torch.float32)
-        with torch.autocast(rows.device.type, enabled=False):
+        with without_autocast(rows):
             coordinates = torch.stack((rows, columns), dim=-1).to(dtype)
             hidden = F.linear(coordinates, self.fc1.weight.to(dtype), self.fc1.bias.to(dtype))
             return F.linear(F.relu(hidden), self.fc2.weight.to(dtype))

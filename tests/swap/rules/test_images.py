@@ -7,7 +7,7 @@ from mmengine.config import Config, ConfigDict
 
 from mmfastervit.config.tree import plain
 from mmfastervit.swap.changes import apply_changes
-from mmfastervit.swap.images import MEAN, STD, normalise
+from mmfastervit.swap.rules.images import MEAN, STD, normalise
 
 
 def values(changes) -> dict:

@@ -2,13 +2,9 @@
 
 import pytest
 
-from mmfastervit.swap.consumers import (
-    plan_readings,
-    rewrite_decode_head,
-    rewrite_neck,
-    used_levels,
-)
 from mmfastervit.swap.levels import Level
+from mmfastervit.swap.rules.readers import rewrite_decode_head, rewrite_neck
+from mmfastervit.swap.zoo import plan_readings, used_levels
 
 OLD = tuple(Level(256 * 2**i, 4 * 2**i) for i in range(4))
 NEW = tuple(Level(64 * 2**i, 4 * 2**i) for i in range(4))

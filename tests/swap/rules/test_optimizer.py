@@ -1,18 +1,15 @@
-"""Optimizer, schedule and checkpoints lose what belongs to the old backbone, and only that."""
+"""Optimizer and schedule lose what belongs to the old backbone, and only that."""
 
 import pytest
 
-from mmfastervit.swap.training import (
+from mmfastervit.swap.rules.optimizer import (
     RECIPES,
     Batch,
     adapt_optimizer,
     batch_of,
-    drop_checkpoints,
-    forget_names,
     hooks_that_name,
-    leave_old_run,
     norm_keys,
-    optimizer_note,
+    optimizer_notes,
     replace_custom_keys,
 )
 
@@ -48,16 +45,31 @@ def test_double_rate_of_biases_goes_with_sgd():
     assert found["optim_wrapper.paramwise_cfg.bias_lr_mult"] == 1.0
 
 
+def test_settings_that_are_none_are_replaced_as_a_whole():
+    """mmengine merges no dict into None."""
+    cfg = dict(optim_wrapper=dict(optimizer=SGD, paramwise_cfg=None))
+    found = values(adapt_optimizer(cfg, RECIPES["mmdet"], SIXTEEN))
+    assert found["optim_wrapper.paramwise_cfg"] == dict(_delete_=True, norm_decay_mult=0.0)
+
+
+@pytest.mark.parametrize(("kind", "default"), [("SGD", 1e-3), ("RMSprop", 1e-2)])
+def test_an_optimizer_without_a_rate_has_torchs(kind, default):
+    poly = dict(type="PolyLR", eta_min=default / 10)
+    cfg = dict(optim_wrapper=dict(optimizer=dict(type=kind)), param_scheduler=poly)
+    _, poly = values(adapt_optimizer(cfg, RECIPES["mmdet"], SIXTEEN))["param_scheduler"]
+    assert poly["eta_min"] == pytest.approx(RECIPES["mmdet"].lr / 10)
+
+
 def test_adamw_is_left_as_it_is():
     cfg = dict(optim_wrapper=dict(optimizer=dict(type="AdamW", lr=1e-4)))
     assert adapt_optimizer(cfg, RECIPES["mmdet"], SIXTEEN) == []
-    assert optimizer_note(cfg, RECIPES["mmdet"], SIXTEEN) is None
+    assert list(optimizer_notes(cfg, RECIPES["mmdet"], SIXTEEN)) == []
 
 
 @pytest.mark.parametrize(("kind", "lr"), [("AdamW", 4e-3), ("AdamW", 1e-5), ("Lion", 1e-4)])
 def test_an_optimizer_that_stays_and_is_not_the_recipes_is_stated(kind, lr):
     cfg = dict(optim_wrapper=dict(optimizer=dict(type=kind, lr=lr)))
-    note = optimizer_note(cfg, RECIPES["mmdet"], Batch(64, "here"))
+    (note,) = optimizer_notes(cfg, RECIPES["mmdet"], Batch(64, "here"))
     assert f"{kind}, lr {lr:g}" in note
     assert "AdamW, lr 0.0002 for 64 images a step (here)" in note
 
@@ -92,12 +104,6 @@ def test_a_warm_up_that_is_added_fits_the_run(train_cfg, end):
     (change,) = (change for change in changes if change.key == "param_scheduler")
     assert change.now[0]["end"] == end
     assert str(train_cfg.get("max_iters", 15000)) in change.why
-
-
-def test_a_run_of_the_old_model_is_neither_resumed_nor_written_over():
-    found = values(leave_old_run(dict(resume=True, work_dir="work_dirs/old")))
-    assert found == dict(resume=False, work_dir=None)
-    assert leave_old_run(dict(resume=False, work_dir=None)) == []
 
 
 def test_settings_of_the_old_backbones_parameters_are_replaced_by_those_of_fastervits_norms():
@@ -150,19 +156,3 @@ def test_keys_of_norms_are_long_enough_to_decide_before_backbone():
     keys = norm_keys(NEW)
     assert keys == ["blocks.1.norm", "stem.norm", "window.norm"]
     assert all(len(key) > len("backbone") for key in keys)
-
-
-def test_weights_of_the_old_model_are_dropped_wherever_they_are_named():
-    cfg = dict(
-        load_from="detector.pth",
-        checkpoint_file="backbone.pth",
-        data_root="data/",
-        model=dict(
-            pretrained="open-mmlab://resnet50",
-            detector=dict(init_cfg=dict(type="Pretrained", checkpoint="whole.pth")),
-        ),
-    )
-    found = values(drop_checkpoints(cfg, ("model", "detector")))
-    assert found == {"load_from": None, "model.pretrained": None, "model.detector.init_cfg": None}
-    names = forget_names(cfg, [dict(type="Pretrained", checkpoint="backbone.pth")])
-    assert values(names) == dict(checkpoint_file=None)
