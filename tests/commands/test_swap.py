@@ -12,7 +12,6 @@ import torch
 from mmfastervit import FasterViT
 from mmfastervit.commands import main
 from mmfastervit.commands import swap as command
-from mmfastervit.config.files import base_name
 from mmfastervit.convert import convert
 from mmfastervit.datasets.shapes import write_dataset
 from mmfastervit.swap import SwapAuditError
@@ -152,12 +151,3 @@ def test_a_result_that_is_wrong_ends_with_one_line_and_is_not_written(folder, ca
     assert status == 1
     assert error.endswith("error: the neck reads another map\n")
     assert list(folder.iterdir()) == []
-
-
-def test_base_is_the_zoos_name_or_a_relative_path(tmp_path):
-    target = tmp_path / "configs" / "mine.py"
-    target.parent.mkdir()
-    original = tmp_path / "original.py"
-    original.write_text("model = dict()\n")
-    assert base_name(original, target) == "../original.py"
-    assert base_name(RETINANET, target) == RETINANET
