@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.model import BaseModel
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
@@ -26,8 +27,8 @@ PARTS = ("backbone", "neck", "model")
 OPSET = 18
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 # of the image to trace with: both sides have padded windows and several of them in every stage
-TRACED_SHAPE = (2, 3, 250, 330)
-UNSEEN_SHAPES = ((1, 3, 224, 224), (2, 3, 96, 417), (3, 3, 353, 129))
+TRACED_SHAPE: Sequence[int] = (2, 3, 250, 330)
+UNSEEN_SHAPES: Sequence[Sequence[int]] = ((1, 3, 224, 224), (2, 3, 96, 417), (3, 3, 353, 129))
 TOLERANCE = 1e-3
 
 
@@ -54,7 +55,7 @@ class MapsOf(nn.Module):
 class LogitsOf(nn.Module):
     """Images to a segmentor's class logits at the size of the images."""
 
-    def __init__(self, segmentor: nn.Module):
+    def __init__(self, segmentor: BaseModel):
         super().__init__()
         self.segmentor = segmentor
 
@@ -142,7 +143,7 @@ def load_part(model: nn.Module, part: str, checkpoint: str) -> None:
         weights = OrderedDict((f"backbone.{name}", value) for name, value in weights.items())
         metadata = None
     weights = OrderedDict((k, v) for k, v in weights.items() if is_exported(k, part))
-    weights._metadata = metadata
+    weights._metadata = metadata  # type: ignore[attr-defined]  # as torch does
     try:
         keys = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:  # shapes
@@ -213,7 +214,7 @@ def trace(module: nn.Module, images: Tensor, is_dynamic: bool) -> torch.onnx.ONN
     with torch.no_grad():
         names = [f"output{i}" for i in range(len(module(images)))]
     axes = {0: "batch", 2: "height", 3: "width"}
-    return torch.onnx.export(
+    program = torch.onnx.export(
         module,
         (images,),
         input_names=["images"],
@@ -223,6 +224,8 @@ def trace(module: nn.Module, images: Tensor, is_dynamic: bool) -> torch.onnx.ONN
         dynamo=True,
         verbose=False,
     )
+    assert program is not None  # it is where no file is given
+    return program
 
 
 @torch.no_grad()

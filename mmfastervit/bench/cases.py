@@ -3,7 +3,7 @@
 import gc
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, groupby
@@ -95,7 +95,7 @@ def prepare(case: Case, build: Builder, device: str) -> Callable[[], object]:
     model = build(case.model, conditions.size).to(device).train(conditions.task == "train")
     images = torch.randn(conditions.batch, 3, *conditions.size, device=device)
     if case.mode == "channels_last":
-        model = model.to(memory_format=torch.channels_last)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it
         images = images.contiguous(memory_format=torch.channels_last)
     if case.mode == "deploy":
         deploy(model)
@@ -120,7 +120,7 @@ def train_step(call: Callable, model: nn.Module, images: Tensor, dtype: torch.dt
     sum(output.float().square().mean() for output in outputs).backward()
 
 
-def precision(device: str, dtype: torch.dtype):
+def precision(device: str, dtype: torch.dtype) -> AbstractContextManager:
     """Autocast to ``dtype``, or nothing for float32."""
     return nullcontext() if dtype == torch.float32 else torch.autocast(device, dtype)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from shutil import which
+from typing import Any
 
 import torch
 
@@ -19,9 +20,9 @@ def settle_tf32() -> None:
     torch.backends.cudnn.allow_tf32 = False
 
 
-def machine(device: str) -> dict[str, str | int | None]:
+def machine(device: str) -> dict[str, Any]:
     """Where and with what a run was made."""
-    about = dict(
+    about: dict[str, Any] = dict(
         date=datetime.now().isoformat(timespec="seconds"),
         processor=processor_name(),
         cores=os.cpu_count(),
@@ -36,7 +37,7 @@ def machine(device: str) -> dict[str, str | int | None]:
     return about if device == "cpu" else about | gpu()
 
 
-def gpu() -> dict[str, str | bool]:
+def gpu() -> dict[str, Any]:
     """The GPU, what drives it, and how it computes fp32."""
     query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     driver = subprocess.run(query, capture_output=True, text=True) if which(query[0]) else None

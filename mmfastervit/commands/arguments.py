@@ -34,7 +34,9 @@ class CommandParser(ArgumentParser):
             prog=prog, description=description, formatter_class=RawDescriptionHelpFormatter
         )
 
-    def parse_args(self, args=None, namespace=None) -> Namespace:  # type: ignore[override]
+    def parse_args(  # type: ignore[override]  # of ArgumentParser's overloads, the common one
+        self, args: Sequence[str] | None = None, namespace: Namespace | None = None
+    ) -> Namespace:
         """Parse; an unknown option is an error that names the nearest one."""
         parsed, unknown = self.parse_known_args(args, namespace)
         for word in unknown:

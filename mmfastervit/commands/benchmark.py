@@ -18,6 +18,7 @@ from functools import partial
 from importlib.util import find_spec
 from itertools import product, starmap
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -52,9 +53,9 @@ TIMM = {
     "convnext_b": "convnext_base",
 }
 MODELS = (*OURS, *(name + WITH_CP for name in OURS), *UPSTREAM, *TIMM)
-OUR_OPTIONS = dict(drop_path_rate=0.0, out_norm=None)
+OUR_OPTIONS: dict[str, Any] = dict(drop_path_rate=0.0, out_norm=None)
 UPSTREAM_OPTIONS = dict(drop_path_rate=0.0, window_size=[7, 7, 7, 7])
-TIMM_OPTIONS = dict(drop_path_rate=0.0, features_only=True)
+TIMM_OPTIONS: dict[str, Any] = dict(drop_path_rate=0.0, features_only=True)
 BUILT = dict(  # what the results say of it
     fastervit=dict(OUR_OPTIONS, returns="maps of four stages"),
     upstream=dict(UPSTREAM_OPTIONS, returns="class scores"),
@@ -72,7 +73,7 @@ def build(name: str, size: tuple[int, int]) -> nn.Module:
     Ours and timm's return the maps of four stages, the reference implementation class scores.
     """
     if name in TIMM:
-        options = dict(strict_img_size=False) if "swin" in name else {}
+        options: dict[str, Any] = dict(strict_img_size=False) if "swin" in name else {}
         return timm.create_model(TIMM[name], **TIMM_OPTIONS, **options)
     if name in UPSTREAM:
         return build_upstream(name, size)
@@ -238,7 +239,8 @@ def check(args: Namespace) -> int:
             write_json(args.json, about | dict(targets=[asdict(target) for target in found]))
 
     precisions = tuple(p for p in ("fp32", "bf16") if p in (args.precisions or ("fp32", "bf16")))
-    targets = check_targets(build, *args.models, args.rounds, args.shrink, precisions)
+    ours, theirs = args.models
+    targets = check_targets(build, ours, theirs, args.rounds, args.shrink, precisions)
     found = report(targets, tell, keep)
     return int(not all(target.is_reached for target in found))
 

@@ -85,12 +85,12 @@ def run(prepared: tuple[list[str], Namespace]) -> int:
     for name in names:
         if swaps[name]["status"] == "swapped":
             keys.setdefault(swaps[name]["model"], name)
-    todo = [
+    models = [
         (name, key)
         for key, name in keys.items()
         if key not in steps or (arguments.retry and steps[key]["reason"])
     ]
-    run_all(partial(_step, **limits), todo, arguments.workers, arguments.results)
+    run_all(partial(_step, **limits), models, arguments.workers, arguments.results)
     steps = {record["model"]: record for record in read_records(arguments.results)}
     write_report([swaps[name] for name in names], steps, arguments.arch, arguments.out)
     return 0

@@ -20,6 +20,8 @@ from mmfastervit.engine.options import load_config
 from mmfastervit.export import (
     PARTS,
     TOLERANCE,
+    TRACED_SHAPE,
+    UNSEEN_SHAPES,
     Difference,
     build_part,
     export_onnx,
@@ -83,9 +85,11 @@ def run(export: Export) -> int:
     Raises:
         CommandFailed: ONNX Runtime computes something else than torch.
     """
-    fixed = {} if export.size is None else dict(shape=(1, 3, *export.size), unseen=())
+    shape, unseen = TRACED_SHAPE, UNSEEN_SHAPES
+    if export.size is not None:
+        shape, unseen = (1, 3, *export.size), ()
     try:
-        largest = export_onnx(export.module, export.out, report=tell, **fixed)
+        largest = export_onnx(export.module, export.out, shape, unseen, report=tell)
     except ArithmeticError as error:
         raise CommandFailed(str(error)) from error
     print(f"{export.out}: largest difference {largest:.1e} of the largest value, below {TOLERANCE}")

@@ -211,7 +211,7 @@ def dump_predictions(cfg: Config, path: str) -> None:
     dump = ConfigDict(type=kind, out_file_path=path)
     evaluator = cfg.test_evaluator
     if isinstance(evaluator, dict) and "metrics" in evaluator:
-        evaluator.metrics = [*_as_list(evaluator.metrics), dump]
+        evaluator["metrics"] = [*_as_list(evaluator["metrics"]), dump]
     else:
         cfg.test_evaluator = [*_as_list(evaluator), dump]
 

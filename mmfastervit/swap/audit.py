@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from mmengine.config import ConfigDict
+from mmengine.model import BaseModel
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
@@ -62,16 +63,18 @@ def audit(swap: Swap) -> list[str]:
     except Exception as error:  # whatever building or running it raises
         raise SwapAuditError(f"the swapped model cannot be built and run: {error}") from error
     levels, _ = measure(parts[0]["backbone"], necks_of(parts[0]), scope, in_channels or 3)
-    may_coarsen, differences = is_dilated(levels), []
+    may_coarsen, differences = is_dilated(levels), list[str]()
     for head, before in old.reads.items():
         if head in new.failures and head not in old.failures:
             raise SwapAuditError(f"{head} cannot run any more: {new.failures[head]}")
         after = new.reads.get(head, [])
-        seen = [old.maps[i].stride for i in before], [new.maps[i].stride for i in after]
-        differences += _compare(head, *seen, may_coarsen)
+        strides = [
+            [seen.maps[i].stride for i in read] for seen, read in ((old, before), (new, after))
+        ]
+        differences += _compare(head, strides[0], strides[1], may_coarsen)
     if not any(head.startswith(("decode_head", "auxiliary_head")) for head in old.reads):
-        strides = ([level.stride for level in model.maps] for model in (old, new))
-        differences += _compare("heads", *strides, may_coarsen)
+        strides = [[level.stride for level in model.maps] for model in (old, new)]
+        differences += _compare("heads", strides[0], strides[1], may_coarsen)
     _check_declared(parts, swap.model_path, old.maps, new.maps)
     return differences
 
@@ -118,11 +121,11 @@ def watch(part: dict, scope: str | None, in_channels: int) -> Watched:
             return _run(_build(part), in_channels, "cpu")
 
 
-def _build(part: dict) -> nn.Module:
+def _build(part: dict) -> BaseModel:
     return MODELS.build(ConfigDict(without_weights(part))).eval()
 
 
-def _run(model: nn.Module, in_channels: int, device: str) -> Watched:
+def _run(model: BaseModel, in_channels: int, device: str) -> Watched:
     side = IMAGE_SIZE if device == "meta" else IMAGE_SIZE // 2
     with torch.device(device):
         maps = model.extract_feat(torch.zeros(1, in_channels, side, side))
@@ -155,7 +158,7 @@ def _level(features: Tensor, image: int) -> Level:
     return Level(features.shape[1], nominal_stride(image, features.shape[-1]) if is_map else 0)
 
 
-def _heads(model: nn.Module) -> Iterator[tuple[str, Callable]]:
+def _heads(model: BaseModel) -> Iterator[tuple[str, Callable]]:
     """What may read the maps: the model's parts after the neck, those of a RoI head one by one."""
     if hasattr(model, "pre_transformer"):
         yield "pre_transformer", lambda maps, samples: model.pre_transformer(maps, samples)
@@ -173,7 +176,7 @@ def _parts(name: str, module: nn.Module) -> Iterator[tuple[str, Callable]]:
         yield from _parts(f"{name}.{inner}", child)
 
 
-def _call(head: Callable, maps: tuple[Tensor, ...], before: Any, side: int) -> Any:
+def _call(head: Any, maps: tuple[Tensor, ...], before: Any, side: int) -> Any:
     """Call a head with the maps and, where it wants more, what the head before it gave or a sample.
 
     A RoI extractor looks its map up by the size of a box: it is asked for all of them.

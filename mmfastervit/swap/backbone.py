@@ -41,7 +41,9 @@ def fastervit_config(
     unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
         raise TypeError(f"unknown backbone options {unknown}; there are {', '.join(OPTIONS)}")
-    config = dict(type="mmfastervit.FasterViT", arch=arch if isinstance(arch, str) else dict(arch))
+    config: dict[str, Any] = dict(
+        type="mmfastervit.FasterViT", arch=arch if isinstance(arch, str) else dict(arch)
+    )
     if in_channels != 3:
         config["in_channels"] = in_channels
     if tuple(stages) != (0, 1, 2, 3):
@@ -92,7 +94,7 @@ def _existing_file(name: str) -> str:
 
 def settings_of(old: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of the old backbone that FasterViT takes over: checkpointing, synchronised BN."""
-    kept = {"with_cp": True} if old.get("with_cp") is True else {}
+    kept: dict[str, Any] = {"with_cp": True} if old.get("with_cp") is True else {}
     if type_name((old.get("norm_cfg") or {}).get("type", "")) in SYNCHRONISED_NORMS:
         kept["norm_cfg"] = dict(type="SyncBN", requires_grad=True)
     return kept

@@ -8,10 +8,9 @@ from typing import Any
 import torch
 from mmengine.config import ConfigDict
 from mmengine.logging import MessageHub
-from mmengine.model import revert_sync_batchnorm
+from mmengine.model import BaseModel, revert_sync_batchnorm
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
-from torch import nn
 
 from mmfastervit.config.tree import plain, rebuild, type_name, value_at
 from mmfastervit.logs import warnings_only
@@ -68,7 +67,7 @@ def generated_run(scope: str | None) -> Iterator[None]:
         yield
 
 
-def build(cfg: dict, model_path: tuple) -> nn.Module:
+def build(cfg: dict, model_path: tuple) -> BaseModel:
     """Build the model at ``model_path`` with fresh weights, for one process without a GPU."""
     part = without_weights(value_at(cfg, model_path))
     if "data_preprocessor" not in part:
@@ -111,7 +110,7 @@ def _preprocessor(cfg: dict) -> dict:
     return copy.deepcopy(outer)
 
 
-def train_once(model: nn.Module, cfg: dict, batch: dict) -> float:
+def train_once(model: BaseModel, cfg: dict, batch: dict) -> float:
     """Run one step of the config's optimizer.
 
     Returns:
@@ -138,7 +137,7 @@ def train_once(model: nn.Module, cfg: dict, batch: dict) -> float:
     return loss.item()
 
 
-def _optim_wrapper(model: nn.Module, cfg: dict) -> OptimWrapper:
+def _optim_wrapper(model: BaseModel, cfg: dict) -> OptimWrapper:
     """The config's, in full precision, as a CPU has no other."""
     settings = copy.deepcopy(cfg.get("optim_wrapper"))
     if not settings or "optimizer" not in settings:
@@ -150,7 +149,7 @@ def _optim_wrapper(model: nn.Module, cfg: dict) -> OptimWrapper:
 
 
 @torch.no_grad()
-def predict_once(model: nn.Module, batch: dict) -> int:
+def predict_once(model: BaseModel, batch: dict) -> int:
     """Run one inference step on one image; return the number of samples that came out."""
     model.eval()
     one = {key: copy.deepcopy(values[:1]) for key, values in batch.items()}
@@ -158,5 +157,5 @@ def predict_once(model: nn.Module, batch: dict) -> int:
     return len(_forward(model, data, "predict"))
 
 
-def _forward(model: nn.Module, data: Any, mode: str) -> Any:
+def _forward(model: BaseModel, data: Any, mode: str) -> Any:
     return model(**data, mode=mode) if isinstance(data, dict) else model(*data, mode=mode)

@@ -39,6 +39,7 @@ def measure(
         ValueError: the backbone or a neck can't be built, or gives no maps of such an image.
     """
     image = ((in_channels, IMAGE_SIZE),)
+    after: tuple[tuple[int, int], ...]
     name = type_name(backbone.get("type", "without a type"))
     size = f"a {IMAGE_SIZE}x{IMAGE_SIZE} image"
     with explained(f"the backbone {name} can't be built and run on {size} by its config"):
@@ -115,7 +116,7 @@ def _run(
     for module in modules:
         module.eval()
     with torch.device(device):
-        maps = tuple(torch.zeros(1, channels, side, side) for channels, side in inputs)
+        maps: Any = tuple(torch.zeros(1, channels, side, side) for channels, side in inputs)
         maps = maps[0] if maps[0].shape[-1] == IMAGE_SIZE else maps  # an image, no list of maps
         for module in modules:
             maps = module(tuple(maps) if isinstance(maps, list) else maps)

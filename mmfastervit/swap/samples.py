@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmfastervit.config.tree import dict_at, type_name, walk
@@ -60,7 +61,7 @@ def _boxes(size: tuple[int, int]) -> Tensor:
     return torch.tensor(_BOXES, dtype=torch.float32) * scale
 
 
-def _detection(cfg: dict, model: dict, index: int, size: tuple[int, int]):
+def _detection(cfg: dict, model: dict, index: int, size: tuple[int, int]) -> BaseDataElement:
     from mmdet.structures import DetDataSample
     from mmdet.structures.bbox import HorizontalBoxes
     from mmdet.structures.mask import BitmapMasks
@@ -120,7 +121,7 @@ def count_classes(model: dict) -> int:
     return min(found, default=1)
 
 
-def _segmentation(cfg: dict, model: dict, index: int, size: tuple[int, int]):
+def _segmentation(cfg: dict, model: dict, index: int, size: tuple[int, int]) -> BaseDataElement:
     from mmengine.structures import PixelData
     from mmseg.structures import SegDataSample
 
@@ -132,13 +133,13 @@ def _segmentation(cfg: dict, model: dict, index: int, size: tuple[int, int]):
     return sample
 
 
-def _classification(cfg: dict, model: dict, index: int, size: tuple[int, int]):
+def _classification(cfg: dict, model: dict, index: int, size: tuple[int, int]) -> BaseDataElement:
     from mmpretrain.structures import DataSample
 
     return DataSample(metainfo=_meta(index, size)).set_gt_label(index % count_classes(model))
 
 
-def _identity(cfg: dict, model: dict, index: int, size: tuple[int, int]):
+def _identity(cfg: dict, model: dict, index: int, size: tuple[int, int]) -> BaseDataElement:
     from mmdet.structures import ReIDDataSample
 
     return ReIDDataSample(metainfo=_meta(index, size)).set_gt_label(index % count_classes(model))

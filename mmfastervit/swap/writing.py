@@ -131,12 +131,11 @@ def _put(tree: dict, path: Path, value: Any) -> None:
 
 
 def _variable(place: Path, taken: set[str], used: set[str]) -> str:
+    name, unusable = str(place[-1]), taken | used
     if len(place) == 1:
-        return place[0]
-    if place[-1] == "pipeline":  # may replace the base's variable of that name, as a person would
-        name, unusable = place[0].replace("dataloader", "pipeline"), used
-    else:
-        name, unusable = place[-1], taken | used
+        return name
+    if name == "pipeline":  # may replace the base's variable of that name, as a person would
+        name, unusable = str(place[0]).replace("dataloader", "pipeline"), used
     for key in reversed(place[:-1]):
         if name in unusable:
             name = f"{key}_{name}"

@@ -10,7 +10,7 @@ def without_holes(mask: np.ndarray) -> list[np.ndarray]:
         mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
     )
     parents = hierarchy[0, :, 3]
-    holes = [contours[index] for index in np.flatnonzero(parents >= 0)]
+    holes = [contours[int(index)] for index in np.flatnonzero(parents >= 0)]
     if not holes:
         return [mask]
     left, _, width, _ = cv2.boundingRect(holes[0])

@@ -82,7 +82,8 @@ def _write_split(root: Path, split: str, arguments: _Arguments) -> dict[str, int
     split_index = list(_FOLDERS).index(split)
     for kind in ("images", "annotations"):
         (root / kind / folder).mkdir(parents=True)
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
     for index in range(count):
         scene = render_scene(np.random.default_rng([arguments.seed, split_index, index]), size)
         stem, image_id = _stem(index), index + 1

@@ -45,7 +45,7 @@ def normalise(cfg: dict, channels: int) -> list[Change]:
         for path, preprocessor in preprocessors:
             if preprocessor.get("rgb_to_bgr"):
                 changes.append(Change((*path, "rgb_to_bgr"), True, False, _WHY))
-            wanted = dict(mean=list(MEAN) * times, std=list(STD) * times)
+            wanted: dict[str, Any] = dict(mean=list(MEAN) * times, std=list(STD) * times)
             if channels == len(MEAN):
                 wanted[_order_key(preprocessor, cfg.get("default_scope"))] = True
             changes += _differing(preprocessor, path, wanted)

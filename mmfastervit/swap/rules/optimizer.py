@@ -55,7 +55,7 @@ class Batch:
 def rule(context: Context) -> Outcome:
     """Adapt what goes by the old backbone's names and, where it is SGD, the optimizer."""
     cfg = context.cfg
-    changes, notes = drop_layer_decay(cfg), []
+    changes, notes = drop_layer_decay(cfg), list[str]()
     if custom_keys(cfg) or cfg.get("custom_hooks"):
         prefix = dotted((*context.path[1:], "backbone", ""))
         old, new = (
