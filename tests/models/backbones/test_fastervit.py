@@ -130,13 +130,13 @@ def test_eval_caches_tables_and_training_does_not(tiny_arch):
     images = torch.randn(1, 3, 100, 150)
     with torch.no_grad():
         model(images)
-    assert len(block._cache) == 1
+    assert len(block.shelf.cache) == 1
     model(images)  # gradients flow: tables must be part of the graph
-    assert len(block._cache) == 1
+    assert len(block.shelf.cache) == 1
     model.train()
-    assert len(block._cache) == 0
+    assert len(block.shelf.cache) == 0
     model(images.repeat(2, 1, 1, 1))
-    assert len(block._cache) == 0
+    assert len(block.shelf.cache) == 0
 
 
 @torch.no_grad()

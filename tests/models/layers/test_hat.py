@@ -9,7 +9,8 @@ import torch
 from mmfastervit.models.layers import AttentionStage, WindowGrid
 from mmfastervit.models.layers.attention import AttentionLayer
 from mmfastervit.models.layers.hat import CarrierTokenizer, HATBlock
-from mmfastervit.models.layers.positions import AbsolutePosition, RelativeBias, TableCache
+from mmfastervit.models.layers.positions import AbsolutePosition, RelativeBias
+from mmfastervit.models.layers.tables import TableCache
 from mmfastervit.models.layers.windows import locate_tokens
 
 
@@ -142,9 +143,9 @@ def test_indices_kept_in_inference_mode_serve_training():
     actual = stage(x)
     actual.sum().backward()
     torch.testing.assert_close(actual, expected)
-    assert len(stage._cache) == 1
+    assert len(stage.shelf.cache) == 1
     stage.double()
-    assert len(stage._cache) == 0
+    assert len(stage.shelf.cache) == 0
 
 
 @pytest.fixture
