@@ -95,5 +95,5 @@ def share_cache(model: nn.Module) -> None:
 def bytes_of(tables: object) -> int:
     """Bytes of a tensor, or of all tensors in a tuple."""
     if isinstance(tables, Tensor):
-        return tables.numel() * tables.element_size()
+        return int(tables.numel()) * tables.element_size()  # traced, numel() is a tensor
     return sum(map(bytes_of, tables)) if isinstance(tables, tuple) else 0
