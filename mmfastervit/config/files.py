@@ -1,5 +1,6 @@
 """Config files: finding and reading the one that a user names, and naming it in another file."""
 
+import difflib
 import importlib.util
 import os
 import re
@@ -9,9 +10,38 @@ from mmengine.config import Config
 
 from mmfastervit.errors import explained
 
-from .files import find_config
-
 ZOOS = ("mmdet", "mmseg", "mmpretrain")
+_SUFFIXES = (".py", ".json", ".yaml", ".yml")
+
+
+def find_config(name: str) -> Path:
+    """Find a config file, or that of an installed OpenMMLab package by ``"mmdet::FOLDER/FILE.py"``.
+
+    Raises:
+        FileNotFoundError: there is no such file; the message names similar ones.
+        ValueError: the package is not installed, or the file is no config.
+    """
+    package, separator, relative = name.partition("::")
+    if separator:
+        spec = importlib.util.find_spec(package) if package.isidentifier() else None
+        if spec is None or spec.origin is None:
+            raise ValueError(f"config {name}: the package {package!r} is not installed")
+        folder = Path(spec.origin).parent / ".mim" / "configs"
+        path = folder / relative
+    else:
+        path = Path(name)
+        folder = path.parent
+    if not path.is_file():
+        raise FileNotFoundError(f"no config {name}{_similar_files(path, folder)}")
+    if path.suffix not in _SUFFIXES:
+        raise ValueError(f"config {name}: expected a file ending in {', '.join(_SUFFIXES)}")
+    return path
+
+
+def _similar_files(path: Path, folder: Path) -> str:
+    stems = {config.stem: config for config in folder.glob("**/*.py")} if path.name else {}
+    close = difflib.get_close_matches(path.stem, stems, n=3)
+    return "".join(f"\n  did you mean {stems[stem].relative_to(folder)}?" for stem in close)
 
 
 def read_config(name: str | Path) -> Config:
