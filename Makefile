@@ -1,6 +1,8 @@
 # `make` lists the targets. PYTHON=/path/to/python3.11 names the interpreter of the set-up;
 # ARGS="..." is handed on to the demo or to pytest.
 BIN := .venv/bin
+# Tests run in two processes, each with one thread of arithmetic: more would fight for the cores.
+PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all lint clean
@@ -15,15 +17,17 @@ demo: setup      ## see it work on made images
 	$(BIN)/python tools/demo.py $(ARGS)
 
 test: setup      ## run the tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-all: setup  ## run the slow tests too
-	$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+	$(PYTEST) -m "slow or not slow" $(ARGS)
 
-lint: setup      ## check style and format with ruff
+lint: setup      ## check style and format, the order of imports, and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 clean:     ## remove work_dirs (runs and their checkpoints), builds and caches; keep data and .venv
-	rm -rf work_dirs build dist mmfastervit.egg-info .pytest_cache .ruff_cache
+	rm -rf work_dirs build dist mmfastervit.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 	find . -name .venv -prune -o -name data -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

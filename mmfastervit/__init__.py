@@ -1,6 +1,7 @@
 """FasterViT for OpenMMLab: backbone, recipes and tools."""
 
 from importlib import import_module
+from typing import Any
 
 from .models import FasterViT, HATPlugin, deploy, insert_hat, register_host, remove_hat
 from .version import __version__
@@ -12,14 +13,16 @@ __all__ = [
     "deploy",
     "insert_hat",
     "register_host",
+    "register_reader",
+    "register_rule",
     "remove_hat",
     "swap_backbone",
 ]
 
-_LATER = {"swap_backbone": "mmfastervit.swap"}
+_LATER = dict.fromkeys(("register_reader", "register_rule", "swap_backbone"), "mmfastervit.swap")
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """Import what only a tool needs when it is asked for, so that a model's start stays quick."""
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)

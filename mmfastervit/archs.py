@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 NUM_STAGES = 4
 CONV_STAGES = (0, 1)
@@ -69,11 +70,11 @@ class Arch:
         return tuple(self.dim * 2**stage for stage in range(NUM_STAGES))
 
 
-def _is_count(value) -> bool:
+def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _large(dim: int, depths=(3, 3, 12, 5), **options) -> Arch:
+def _large(dim: int, depths: tuple[int, int, int, int] = (3, 3, 12, 5), **options: Any) -> Arch:
     options = {"num_heads": (4, 8, 16, 32), "drop_path_rate": 0.3, **options}
     return Arch(dim, 64, depths, layer_scale=1e-5, propagate=True, **options)
 

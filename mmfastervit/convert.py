@@ -1,8 +1,7 @@
 """Conversion of checkpoint files between published names and this package's."""
 
-import hashlib
-import os
-import uuid
+import json
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,14 +10,20 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mmfastervit.checkpoint.content import Content, count_stages, find_backbone, infer_arch
+from mmfastervit.archs import ARCHS, Arch
+from mmfastervit.checkpoint.content import (
+    ARCH_KEY,
+    Content,
+    count_stages,
+    find_backbone,
+    infer_arch,
+)
 from mmfastervit.checkpoint.loading import check_fit, count, count_kinds
 from mmfastervit.checkpoint.names import to_published
-from mmfastervit.checkpoint.reading import ARCH_KEY, SAFETENSORS, read_checkpoint, stated_arch
+from mmfastervit.checkpoint.reading import ARCH_FIELDS, SAFETENSORS, read_checkpoint, stated_arch
 from mmfastervit.checkpoint.sources import resolve_source
+from mmfastervit.files import sha256_of, written_whole
 from mmfastervit.models.backbones.fastervit import FasterViT
-
-from .archs import ARCHS
 
 SUFFIXES = (".pth", ".pth.tar", ".pt", SAFETENSORS)
 _NOT_MADE = (
@@ -72,7 +77,11 @@ def convert(
     """Write the FasterViT of a checkpoint file under the other implementation's names.
 
     The file is written under another name beside ``target``, read back, compared and only then
-    moved there, so that ``target`` is a whole file or not there.
+    moved there, so that ``target`` is a whole file or not there. It states the architecture where
+    that is known.
+
+    Where ``source`` is a URL, every process of a distributed run must call this: see
+    :func:`~mmfastervit.checkpoint.sources.resolve_source`.
 
     Args:
         source: Path, URL or ``mmfastervit://NAME``.
@@ -120,7 +129,7 @@ def _check_arch(content: Content, source: str, arch: str | None) -> None:
     """Raise unless the weights are all that a backbone of their architecture has."""
     if arch is not None and arch not in ARCHS:
         raise ValueError(f"unknown arch {arch!r}; choose one of {', '.join(ARCHS)}")
-    inferred = infer_arch(content.weights, content.windows)
+    inferred = content.arch or infer_arch(content.weights, content.windows)
     if inferred is None or "stem.conv1.weight" not in content.weights:
         raise ValueError(f"{source} lacks parts of every FasterViT: its stem or its first stage")
     if arch is not None and arch not in content.archs:
@@ -138,25 +147,25 @@ def _check_arch(content: Content, source: str, arch: str | None) -> None:
 
 def _write_whole(target: Path, written: Mapping[str, Tensor], content: Content) -> str:
     """Write beside ``target``, compare, move it there; return the file's hash."""
-    part = target.with_name(f".{uuid.uuid4().hex}.{target.name}")
-    try:
-        _write(part, written, content.archs)
+    with written_whole(target) as part:
+        _write(part, written, content)
         _compare(part, written, content.weights)
-        sha256 = _hash(part)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
-    return sha256
+        return sha256_of(part)
 
 
-def _write(path: Path, weights: Mapping[str, Tensor], archs: list[str]) -> None:
-    meta = {ARCH_KEY: archs[0]} if len(archs) == 1 else {}
-    whole = _unshare(weights)
+def _write(path: Path, weights: Mapping[str, Tensor], content: Content) -> None:
+    name = content.archs[0] if len(content.archs) == 1 else None
+    arch: Arch | None = content.arch or (ARCHS[name] if name else None)
+    meta = {ARCH_KEY: name} if name else {}
+    whole = OrderedDict(_unshare(weights))
     if path.suffix == SAFETENSORS:
-        save_file(whole, path, metadata={"format": "pt", **meta})
-    else:
-        with path.open("wb") as file:  # given a path, torch.save writes its name into the file
-            torch.save({"state_dict": whole, "meta": meta}, file)
+        fields = {ARCH_FIELDS: json.dumps(asdict(arch))} if arch else {}
+        save_file(whole, path, metadata={"format": "pt", **meta, **fields})
+        return
+    if arch:  # where state_dict() keeps it
+        whole._metadata = {"": {ARCH_KEY: asdict(arch)}}  # type: ignore[attr-defined]
+    with path.open("wb") as file:  # given a path, torch.save writes its name into the file
+        torch.save({"state_dict": whole, "meta": meta}, file)
 
 
 def _unshare(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -191,11 +200,3 @@ def _equal(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> bool:
 def _same_bits(a: Tensor, b: Tensor) -> bool:
     same_kind = a.dtype == b.dtype and a.shape == b.shape
     return same_kind and torch.equal(*(t.reshape(-1).view(torch.uint8) for t in (a, b)))
-
-
-def _hash(path: Path) -> str:
-    sha256 = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(2**20):
-            sha256.update(chunk)
-    return sha256.hexdigest()

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.model import BaseModel
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
@@ -26,8 +27,8 @@ PARTS = ("backbone", "neck", "model")
 OPSET = 18
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 # of the image to trace with: both sides have padded windows and several of them in every stage
-TRACED_SHAPE = (2, 3, 250, 330)
-UNSEEN_SHAPES = ((1, 3, 224, 224), (2, 3, 96, 417), (3, 3, 353, 129))
+TRACED_SHAPE: Sequence[int] = (2, 3, 250, 330)
+UNSEEN_SHAPES: Sequence[Sequence[int]] = ((1, 3, 224, 224), (2, 3, 96, 417), (3, 3, 353, 129))
 TOLERANCE = 1e-3
 
 
@@ -54,7 +55,7 @@ class MapsOf(nn.Module):
 class LogitsOf(nn.Module):
     """Images to a segmentor's class logits at the size of the images."""
 
-    def __init__(self, segmentor: nn.Module):
+    def __init__(self, segmentor: BaseModel):
         super().__init__()
         self.segmentor = segmentor
 
@@ -64,10 +65,10 @@ class LogitsOf(nn.Module):
 
 
 def require_packages() -> None:
-    """Raise ImportError, naming the extra that brings them, unless the ONNX packages are here."""
+    """Raise ValueError, naming the extra that brings them, unless the ONNX packages are here."""
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
-        raise ImportError(
+        raise ValueError(
             f"exporting needs {', '.join(missing)}: pip install 'mmfastervit[export]', or in a "
             "checkout pip install -e '.[export]'"
         )
@@ -120,6 +121,8 @@ def build_part(cfg: Config, part: str, checkpoint: str | None = None) -> nn.Modu
 def load_part(model: nn.Module, part: str, checkpoint: str) -> None:
     """Load what is exported of a model from a checkpoint; what else either has does not matter.
 
+    Where it is a URL, every process of a distributed run must call this: see ``resolve_source``.
+
     Args:
         model: A detector or segmentor.
         part: One of ``PARTS``. For 'backbone' the file may also be of a backbone alone, a published
@@ -140,7 +143,7 @@ def load_part(model: nn.Module, part: str, checkpoint: str) -> None:
         weights = OrderedDict((f"backbone.{name}", value) for name, value in weights.items())
         metadata = None
     weights = OrderedDict((k, v) for k, v in weights.items() if is_exported(k, part))
-    weights._metadata = metadata
+    weights._metadata = metadata  # type: ignore[attr-defined]  # as torch does
     try:
         keys = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:  # shapes
@@ -184,7 +187,7 @@ def export_onnx(
         The largest difference, relative to the largest value of an output.
 
     Raises:
-        ImportError: An ONNX package is missing.
+        ValueError: An ONNX package is missing.
         ArithmeticError: A difference exceeds ``TOLERANCE`` or is not a number, or shapes differ.
     """
     require_packages()
@@ -211,7 +214,7 @@ def trace(module: nn.Module, images: Tensor, is_dynamic: bool) -> torch.onnx.ONN
     with torch.no_grad():
         names = [f"output{i}" for i in range(len(module(images)))]
     axes = {0: "batch", 2: "height", 3: "width"}
-    return torch.onnx.export(
+    program = torch.onnx.export(
         module,
         (images,),
         input_names=["images"],
@@ -221,6 +224,8 @@ def trace(module: nn.Module, images: Tensor, is_dynamic: bool) -> torch.onnx.ONN
         dynamo=True,
         verbose=False,
     )
+    assert program is not None  # it is where no file is given
+    return program
 
 
 @torch.no_grad()

@@ -27,11 +27,14 @@ def register_model(module: Callable | None = None, *, name: str | None = None) -
         module: What to register; None when called with a name.
         name: Name in configs; the module's own if None.
 
+    Where something else holds the bare name in mmengine's root registry, that stays.
+
     Raises:
-        KeyError: Something else holds the bare name in mmengine's root registry.
+        KeyError: Something else has the name in scope ``mmfastervit``.
     """
     if module is None:
         return partial(register_model, name=name)
     MODELS.register_module(name=name, module=module)
-    ROOT_MODELS.register_module(name=name, module=module)
+    if (name or module.__name__) not in ROOT_MODELS.module_dict:
+        ROOT_MODELS.register_module(name=name, module=module)
     return module

@@ -2,6 +2,12 @@
 
 import pytest
 import torch
+from support.checkpoints import add_extras
+from support.oracle import build_oracle
+from torch import nn
+
+from mmfastervit import FasterViT
+from mmfastervit.checkpoint.names import to_published
 
 
 @pytest.fixture(autouse=True)
@@ -20,3 +26,31 @@ def tiny_arch() -> dict:
         layer_scale=0.5,
         propagate=True,
     )
+
+
+@pytest.fixture(scope="session")
+def reference() -> nn.Module:
+    """The smallest model of the reference implementation."""
+    return build_oracle("fastervit_0")
+
+
+@pytest.fixture(scope="session")
+def published(reference) -> dict:
+    """What a published file holds."""
+    return reference.state_dict()
+
+
+@pytest.fixture
+def tiny(tiny_arch) -> FasterViT:
+    """A model whose every weight differs from a fresh model's."""
+    model = FasterViT(tiny_arch)
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            value.add_(torch.randint(1, 9, value.shape).to(value.dtype))
+    return model
+
+
+@pytest.fixture
+def tiny_published(tiny) -> dict:
+    """The tiny model's weights as a published file has them: with classifier and tables."""
+    return add_extras(to_published(tiny.state_dict()), tiny.arch.windows)

@@ -125,7 +125,7 @@ def test_a_backbone_comes_from_files_of_a_detector_and_of_its_own(
         ("neck", "backbone.", r"lacks \d\d+ of .*: backbone\.\S+, backbone\.\S+, .*\.\.\."),
         ("neck", "", r"lacks (\d+) of the \1 weights"),
         ("backbone", "backbone.", "no weights of a FasterViT"),
-        ("backbone", "backbone.stages.3.", "missing .*stages.3"),
+        ("backbone", "backbone.stages.3.", r"lacks \d+ of .*: backbone\.stages\.3"),
     ],
 )
 def test_weights_that_the_checkpoint_lacks_are_refused(

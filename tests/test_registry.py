@@ -51,3 +51,15 @@ def test_backbone_imports_without_mmcv(tmp_path):
         "mmfastervit.FasterViT('fastervit_0').eval()(torch.zeros(1, 3, 32, 32))",
         tmp_path,
     )
+
+
+def test_a_bare_name_that_is_taken_stays_with_whom_has_it(tmp_path):
+    run(
+        "from mmengine.registry import MODELS\n"
+        "class FasterViT: pass\n"
+        "MODELS.register_module(module=FasterViT)\n"
+        "import mmfastervit\n"
+        "assert MODELS.get('FasterViT') is FasterViT\n"
+        "assert MODELS.get('mmfastervit.FasterViT') is mmfastervit.FasterViT",
+        tmp_path,
+    )

@@ -1,6 +1,6 @@
-"""`mmfastervit benchmark` in a checkout."""
+"""``mmfastervit benchmark`` in a checkout."""
 
-from mmfastervit.commands.benchmark import main
+from mmfastervit.commands import main
 
 if __name__ == "__main__":
-    main()
+    main("benchmark")

@@ -1,6 +1,6 @@
-"""`mmfastervit convert` in a checkout."""
+"""``mmfastervit convert`` in a checkout."""
 
-from mmfastervit.commands.convert import main
+from mmfastervit.commands import main
 
 if __name__ == "__main__":
-    main()
+    main("convert")

@@ -1,6 +1,6 @@
-"""`mmfastervit export` in a checkout."""
+"""``mmfastervit export`` in a checkout."""
 
-from mmfastervit.commands.export import main
+from mmfastervit.commands import main
 
 if __name__ == "__main__":
-    main()
+    main("export")

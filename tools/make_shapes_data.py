@@ -1,6 +1,6 @@
-"""`mmfastervit shapes` in a checkout."""
+"""``mmfastervit shapes`` in a checkout."""
 
-from mmfastervit.commands.shapes import main
+from mmfastervit.commands import main
 
 if __name__ == "__main__":
-    main()
+    main("shapes")

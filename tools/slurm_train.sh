@@ -13,6 +13,14 @@ job_name=$2
 config=$3
 shift 3
 
+# Before any arithmetic, which would run what stands in a subscript of such a value.
+for name in GPUS GPUS_PER_NODE CPUS_PER_TASK; do
+    if ! [[ ${!name:-1} =~ ^[1-9][0-9]*$ ]]; then
+        echo "$0: error: $name must be a whole number of at least 1, not '${!name}'" >&2
+        exit 2
+    fi
+done
+
 gpus=${GPUS:-8}
 gpus_per_node=${GPUS_PER_NODE:-$((gpus < 8 ? gpus : 8))}
 read -r -a srun_args <<<"${SRUN_ARGS:-}"

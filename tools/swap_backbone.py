@@ -1,6 +1,6 @@
-"""`mmfastervit swap` in a checkout."""
+"""``mmfastervit swap`` in a checkout."""
 
-from mmfastervit.commands.swap import main
+from mmfastervit.commands import main
 
 if __name__ == "__main__":
-    main()
+    main("swap")

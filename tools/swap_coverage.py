@@ -1,6 +1,6 @@
-"""`mmfastervit coverage` in a checkout."""
+"""``mmfastervit coverage`` in a checkout."""
 
-from mmfastervit.commands.coverage import main
+from mmfastervit.commands import main
 
 if __name__ == "__main__":
-    main()
+    main("coverage")

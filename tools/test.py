@@ -1,6 +1,6 @@
-"""`mmfastervit test` in a checkout."""
+"""``mmfastervit test`` in a checkout."""
 
-from mmfastervit.commands.test import main
+from mmfastervit.commands import main
 
 if __name__ == "__main__":
-    main()
+    main("test")

@@ -1,6 +1,6 @@
-"""`mmfastervit train` in a checkout."""
+"""``mmfastervit train`` in a checkout."""
 
-from mmfastervit.commands.train import main
+from mmfastervit.commands import main
 
 if __name__ == "__main__":
-    main()
+    main("train")

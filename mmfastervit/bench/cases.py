@@ -1,27 +1,18 @@
-"""Backbones side by side: cases, one interleaved run of them, results as text, JSON and a plot."""
+"""Backbones side by side: cases, and one interleaved run of them."""
 
 import gc
-import json
-import os
-import platform
 import statistics
-import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from itertools import chain, groupby
 from operator import itemgetter
-from pathlib import Path
-from shutil import which
 
 import torch
 from torch import Tensor, nn
 
 from mmfastervit.models import deploy
-from mmfastervit.version import __version__
 
 from .measure import (
     attention_kernels,
@@ -104,7 +95,7 @@ def prepare(case: Case, build: Builder, device: str) -> Callable[[], object]:
     model = build(case.model, conditions.size).to(device).train(conditions.task == "train")
     images = torch.randn(conditions.batch, 3, *conditions.size, device=device)
     if case.mode == "channels_last":
-        model = model.to(memory_format=torch.channels_last)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it
         images = images.contiguous(memory_format=torch.channels_last)
     if case.mode == "deploy":
         deploy(model)
@@ -129,7 +120,7 @@ def train_step(call: Callable, model: nn.Module, images: Tensor, dtype: torch.dt
     sum(output.float().square().mean() for output in outputs).backward()
 
 
-def precision(device: str, dtype: torch.dtype):
+def precision(device: str, dtype: torch.dtype) -> AbstractContextManager:
     """Autocast to ``dtype``, or nothing for float32."""
     return nullcontext() if dtype == torch.float32 else torch.autocast(device, dtype)
 
@@ -148,11 +139,11 @@ def run_cases(
 
     Args:
         cases: What to measure.
-        build: Makes the model of a name for images of a size; a function that can be pickled.
+        build: Makes the model of a name for images of a size.
         baseline: 'MODEL:MODE' that the ratios are to.
         rounds: Timed calls of every case; two more, untimed, come before.
         device: 'cpu' or 'cuda'.
-        with_memory: Measure peak memory too, on a CPU in a process for each case.
+        with_memory: Measure peak memory too, each case by itself.
         tell: Gets a line of text at a time.
         keep: Gets all results so far whenever those of some conditions are complete.
     """
@@ -281,106 +272,6 @@ def line(result: Result) -> str:
         f"{result.share:6.1%} of the matrix rate{memory}{compared}{attention}"
         + (f"\n    time: {kinds}" if kinds else "")
     )
-
-
-def settle_tf32() -> None:
-    """Let a GPU compute fp32 as such, in matrix products and convolutions alike."""
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
-
-
-def machine(device: str) -> dict[str, str | int | None]:
-    """Where and with what a run was made."""
-    about = dict(
-        date=datetime.now().isoformat(timespec="seconds"),
-        processor=processor_name(),
-        cores=os.cpu_count(),
-        vector_instructions=torch.backends.cpu.get_cpu_capability(),
-        threads=torch.get_num_threads(),
-        mmfastervit=__version__,
-        timm=version_of("timm"),
-        fastervit=version_of("fastervit"),
-        torch=torch.__version__,
-        python=platform.python_version(),
-    )
-    return about if device == "cpu" else about | gpu()
-
-
-def gpu() -> dict[str, str | bool]:
-    """The GPU, what drives it, and how it computes fp32."""
-    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    driver = subprocess.run(query, capture_output=True, text=True) if which(query[0]) else None
-    return dict(
-        gpu=torch.cuda.get_device_name(),
-        cuda=torch.version.cuda,
-        driver=driver.stdout.partition("\n")[0] if driver else "unknown",
-        tf32_in_matrix_products=torch.backends.cuda.matmul.allow_tf32,
-        tf32_in_convolutions=torch.backends.cudnn.allow_tf32,
-    )
-
-
-def version_of(package: str) -> str | None:
-    """Version of an installed package, None if it is not there."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def processor_name() -> str:
-    """What Linux calls the processor, or else the platform's name of it."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    names = (text.partition(":")[2].strip() for text in lines if text.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
-
-
-def write_json(path: Path, content: Mapping) -> None:
-    """Write a file as JSON; whoever reads it finds the one before or all of this."""
-    path = path.resolve()  # a link stays one
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(json.dumps(content, indent=1) + "\n")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def as_content(results: Iterable[Result]) -> dict[str, str | list]:
-    """Results as JSON takes them."""
-    return dict(
-        operations="multiplications and additions of convolutions, linear layers and attention",
-        results=[asdict(result) for result in results],
-    )
-
-
-def plot(path: Path, results: Sequence[Result]) -> None:
-    """Draw pixels a second over image size, a panel for each task, precision and batch."""
-    from matplotlib.figure import Figure
-
-    panels: dict[tuple, dict[str, list]] = {}
-    for result in results:
-        c = result.case.conditions
-        lines = panels.setdefault((c.task, c.precision, c.batch), {})
-        pixels = c.size[0] * c.size[1]
-        point = pixels / 1e6, result.images_per_second * pixels / 1e6
-        lines.setdefault(result.case.name, []).append(point)
-    figure = Figure(figsize=(5 * len(panels), 4.5), layout="constrained")
-    for axis, ((task, kind, batch), lines) in zip(
-        figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
-    ):
-        for name, points in lines.items():
-            axis.plot(*zip(*sorted(points), strict=True), marker="o", label=name)
-        axis.set(
-            title=f"{task}, {kind}, batch {batch}",
-            xlabel="image size, megapixels",
-            ylabel="throughput, megapixels / s",
-            ylim=(0, None),
-        )
-        axis.set_xscale("log", base=2)
-        axis.xaxis.set_major_formatter("{x:g}")
-        axis.legend(fontsize=7)
-    figure.savefig(path, dpi=120)
 
 
 def by_name(results: Iterable[Result]) -> Mapping[str, Result]:

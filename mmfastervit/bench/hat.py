@@ -1,10 +1,10 @@
 """What HAT brings to other backbones and what it costs, measured side by side.
 
 Examples:
-    python tools/benchmark_hat.py cost    # full-size hosts at 800x1280, small ones in training
-    python tools/benchmark_hat.py reach   # one corner told what stands at the other
-    python tools/benchmark_hat.py train   # small hosts on photos of blood cells, three seeds each
-    python tools/benchmark_hat.py table   # what train has measured so far
+    python -m mmfastervit.bench.hat cost    # full-size hosts at 800x1280, small ones in training
+    python -m mmfastervit.bench.hat reach   # one corner told what stands at the other
+    python -m mmfastervit.bench.hat train --data data/bccd  # small hosts on photos of blood cells
+    python -m mmfastervit.bench.hat table   # what train has measured so far
 """
 
 import json
@@ -25,7 +25,7 @@ from mmfastervit.models import HATPlugin, insert_hat
 
 from .measure import count_gflops, count_parameters, ratio, time_interleaved
 
-SHAPES = Path(__file__).parents[2] / "configs/seg/upernet_fastervit-0_shapes-256x256.py"
+RECIPE = "seg/upernet_fastervit-0_shapes-256x256.py"
 EVERY_STAGE = (0, 1, 2, 3)
 CONVNEXT = dict(type="mmpretrain.ConvNeXt", out_indices=EVERY_STAGE, gap_before_final_norm=False)
 RESNET = dict(type="mmdet.ResNet", norm_eval=False)
@@ -59,15 +59,16 @@ def parse_args() -> Namespace:
     parser = ArgumentParser(description=__doc__, formatter_class=ArgumentDefaultsHelpFormatter)
     parser.add_argument("what", choices=("cost", "reach", "train", "table"))
     parser.add_argument("--out", type=Path, default=Path("work_dirs/hat.jsonl"), help="of train")
-    parser.add_argument(
-        "--data", type=Path, default=Path("../shared/data/bccd"), help="photos, of train"
-    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="photos, which train needs")
     parser.add_argument("--iterations", type=int, default=150, help="of a run of train")
     parser.add_argument("--seeds", type=int, default=3, help="runs a host and mode, of train")
     parser.add_argument("--steps", type=int, default=300, help="of reach")
     parser.add_argument("--modes", nargs="+", choices=MODES, default=MODES, help="of train")
     parser.add_argument("--rounds", type=int, default=7, help="timings of each model, of cost")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.what == "train" and args.data is None:
+        parser.error("train needs --data DIR with train, val and their _semantic label maps")
+    return args
 
 
 def modes(host: dict) -> tuple[str, ...]:
@@ -201,9 +202,16 @@ def train_one(host: dict, mode: str, seed: int, data: Path, iterations: int) -> 
     return float(runner.val()["mIoU"])
 
 
+def recipe() -> Path:
+    """The recipe of the drawn shapes: as installed, or that of the checkout."""
+    package = Path(__file__).parents[1]
+    folders = (package / ".mim/configs", package.parent / "configs")
+    return next(path for folder in folders if (path := folder / RECIPE).is_file())
+
+
 def train_config(host: dict, data: Path, iterations: int) -> Config:
     """The recipe of the drawn shapes, narrow heads and all, for ``data`` and a host."""
-    cfg = Config.fromfile(SHAPES)
+    cfg = Config.fromfile(recipe())
     with torch.no_grad():
         channels = [y.shape[1] for y in MODELS.build(host)(torch.randn(1, 3, 64, 64))]
     cfg.model.backbone = host

@@ -6,11 +6,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +57,7 @@ def operations_by_kind(function: Callable[[], object]) -> dict[str, float]:
     counter = FlopCounterMode(display=False, custom_mapping=formulas)
     with counter, sdpa_kernel(SDPBackend.MATH):
         function()
-    kinds: Counter[str] = Counter()
+    kinds: defaultdict[str, float] = defaultdict(float)
     for operation, count in counter.get_flop_counts()["Global"].items():
         kinds[kind_of(str(operation))] += count / 1e9
     return dict(kinds)
@@ -68,7 +69,7 @@ def seconds_by_kind(function: Callable[[], object], device: str = "cpu") -> dict
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_cuda else [])]
     with profile(activities=activities, acc_events=True) as profiler:
         function()
-    kinds: Counter[str] = Counter()
+    kinds: defaultdict[str, float] = defaultdict(float)
     for event in profiler.key_averages():
         microseconds = event.self_device_time_total if on_cuda else event.self_cpu_time_total
         kinds[kind_of(event.key)] += microseconds / 1e6
@@ -86,7 +87,7 @@ def kind_of(operation: str) -> str:
 
 
 def conv_backward_flops(
-    grad: list[int], x: list[int], weight: list[int], *options, out_shape: object = None
+    grad: list[int], x: list[int], weight: list[int], *options: Any, out_shape: object = None
 ) -> int:
     """Operations of a convolution's backward pass, from the shapes of its tensors.
 
@@ -150,13 +151,13 @@ def time_once(function: Callable[[], object], device: str = "cpu") -> float:
         start = time.perf_counter()
         function()
         return time.perf_counter() - start
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     torch.cuda.synchronize()
-    start.record()
+    first.record()
     function()
-    end.record()
+    last.record()
     torch.cuda.synchronize()
-    return start.elapsed_time(end) / 1e3
+    return first.elapsed_time(last) / 1e3
 
 
 def ratio(seconds: list[float], baseline: list[float]) -> float:

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 import torch
@@ -69,7 +70,7 @@ def check_targets(
     """Measure one target after the other.
 
     Args:
-        build: Makes the model of a name for images of a size; a function that can be pickled.
+        build: Makes the model of a name for images of a size.
         ours: Name of our model; with ``WITH_CP`` behind it, it checkpoints its activations.
         theirs: Name of the reference implementation's.
         rounds: Timed calls of every case.
@@ -97,7 +98,8 @@ def inference(
         (f"{conditions}, throughput over {theirs}'s", 1.12),
         (f"{conditions}, share of the matrix rate", {"fp32": 0.90, "bf16": 0.85}[precision]),
     )
-    found, why_not, rate = (None, None), emulation(precision), None
+    found: tuple[float | None, float | None] = (None, None)
+    why_not, rate = emulation(precision), None
     if not why_not:
         cases = [Case(ours, "deploy", conditions), Case(theirs, "eager", conditions)]
         result = by_name(run_group(cases, build, cases[1].name, rounds, "cpu"))[cases[0].name]
@@ -162,7 +164,7 @@ def fresh_sizes(build: Builder, ours: str, sizes: list[tuple[int, int]]) -> Targ
         model(torch.randn(1, 3, 224, 224))
         for size in sizes:
             images = torch.randn(1, 3, *size)
-            first, *steady = (time_once(lambda x=images: model(x)) for _ in range(4))
+            first, *steady = (time_once(partial(model, images)) for _ in range(4))
             growth.append(first / statistics.median(steady))
     return Target("first call at a new size over the next", statistics.median(growth), 1.3, False)
 

@@ -1,17 +1,19 @@
 """Loading a checkpoint into a FasterViT: all of it fits, or it is an error."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import torch
 from mmengine.logging import print_log
 from mmengine.model import PretrainedInit, update_init_info
 from torch import Tensor, nn
 
-from mmfastervit.archs import ARCHS, ATTENTION_STAGES, NUM_STAGES
+from mmfastervit.archs import ARCHS, ATTENTION_STAGES, NUM_STAGES, Arch
 
-from .content import Content, describe, find_backbone, infer_arch, shorten
+from .content import Content, arch_in, describe, essentials, find_backbone, infer_arch, shorten
 from .reading import read_checkpoint, stated_arch
 from .sources import resolve_source
 
@@ -54,6 +56,8 @@ def load_backbone(
 ) -> LoadReport:
     """Load a checkpoint into a FasterViT: a published file, our own, or a detector's.
 
+    Every process of a distributed run must call this: see :func:`.sources.resolve_source`.
+
     Args:
         model: The backbone.
         checkpoint: Path, URL, or ``mmfastervit://NAME``.
@@ -63,7 +67,8 @@ def load_backbone(
 
     Raises:
         FileNotFoundError: There is no such file, or it could not be downloaded.
-        ValueError: The file is unreadable, of another architecture, or lacks learned weights.
+        ValueError: The file is unreadable, of another architecture, or lacks learned weights: all
+            of it fits, or nothing is loaded.
     """
     source = str(checkpoint)
     entries = read_checkpoint(resolve_source(source), trust_checkpoint)
@@ -102,52 +107,69 @@ def with_own_loader(init_cfg: dict | list[dict] | None) -> list[dict]:
     return others + [{**cfg, "type": PretrainedBackbone} for cfg in pretrained]
 
 
-def translate_on_load(module: nn.Module, weights: dict[str, Any], prefix: str, *_) -> None:
+def translate_on_load(
+    module: nn.Module, weights: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *_: Any
+) -> None:
     """Pre-hook of ``load_state_dict``: turn a checkpoint below ``prefix`` into our own names.
 
-    Where names had to change, the result is logged. To load only some weights on purpose, update
-    ``state_dict()`` by them and load that: ``strict=False``, which mmengine's ``load_checkpoint``
-    means by default, does not excuse learned weights that are missing.
+    Where names had to change, or learned weights are missing, that is logged. Whether missing and
+    unexpected names are errors, ``strict`` decides, as for any module of torch. A plain dict, which
+    has no metadata, loads by names and shapes alone.
 
     Raises:
-        ValueError: There are weights below ``prefix``, but none of a FasterViT, or not all of this
-            one's, or of another one.
+        ValueError: There are weights of another shape below ``prefix``, or of an architecture
+            whose outputs differ.
     """
-    inside = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+    inside = weights
+    if prefix:
+        inside = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
     if not inside:
         return
     source = f"the checkpoint below {prefix!r}" if prefix else "the checkpoint"
-    content = find_backbone(inside, source)
-    is_ours = content.weights.keys() <= inside.keys()
-    report = check_fit(module, content, source)
-    if is_ours:
+    try:
+        content = find_backbone(inside, source, arch=arch_in(local_metadata))
+    except ValueError as error:  # all of it missing and unexpected
+        print_log(str(error), logger="current", level=logging.WARNING)
         return
-    for name in inside:
-        del weights[prefix + name]
-    fitting = module.state_dict().keys() & content.weights.keys()
-    weights.update({prefix + name: content.weights[name] for name in fitting})
+    report = check_fit(module, content, source, whole=False)
+    if not content.weights.keys() <= inside.keys():
+        for name in list(inside):
+            del weights[prefix + name]
+        found = content.weights | content.unexpected
+        weights.update({prefix + name: value for name, value in found.items()})
+    elif not any(map(_is_learned, report.missing)):
+        return
     print_log(str(report), logger="current")
 
 
-def check_fit(model: nn.Module, content: Content, source: str) -> LoadReport:
-    """Compare weights with a FasterViT's, by name and shape, and windows.
+def check_fit(model: nn.Module, content: Content, source: str, whole: bool = True) -> LoadReport:
+    """Compare weights with a FasterViT's, by name, shape, and architecture where it is stated.
 
-    Only output norms, which classifiers do not have, and counters of batches may be missing; what
-    belongs to parts that the model does not build is dropped.
+    Args:
+        model: The backbone.
+        content: The weights.
+        source: What to call them in errors.
+        whole: Whether it is an error that learned weights are missing, or have no place. Output
+            norms, which classifiers do not have, and counters of batches may be missing, and what
+            belongs to parts that the model does not build is dropped.
 
     Raises:
         ValueError: They do not fit; names the architecture that they look like.
     """
-    target = model.state_dict()
+    target = shapes_of(model)
     strangers = [name for name in content.weights if name not in target]
     not_built = [name for name in strangers if _is_unbuilt(name, model)]
     missing = [name for name in target if name not in content.weights]
     problems = [
         *_some("of another shape", _misfits(target, content.weights)),
         *_window_misfits(model, content.windows),
-        *_some("missing", [name for name in missing if _is_learned(name)]),
-        *_some("of no place here", [name for name in strangers if name not in not_built]),
+        *_arch_misfits(model, content.arch),
     ]
+    if whole:
+        problems += [
+            *_some("missing", [name for name in missing if _is_learned(name)]),
+            *_some("of no place here", [name for name in strangers if name not in not_built]),
+        ]
     if problems:
         advice = _advise(model, content)
         raise ValueError(f"{source} does not fit this FasterViT: {'; '.join(problems)}. {advice}")
@@ -160,6 +182,23 @@ def check_fit(model: nn.Module, content: Content, source: str) -> LoadReport:
         tuple(content.unexpected),
         content.dropped | ({"of parts not built": not_built} if not_built else {}),
     )
+
+
+def shapes_of(model: nn.Module) -> dict[str, torch.Size]:
+    """Shapes of the entries of a model's state dict.
+
+    ``state_dict()`` itself would gather the values of a sharded model from all processes.
+    """
+    shapes: dict[str, torch.Size] = {}
+    for path, module in model.named_modules(remove_duplicate=False):
+        own: dict[str, Tensor] = dict(
+            module.named_parameters(recurse=False, remove_duplicate=False)
+        )
+        for name, value in module.named_buffers(recurse=False, remove_duplicate=False):
+            if name not in module._non_persistent_buffers_set:
+                own[name] = value
+        shapes |= {f"{path}.{name}" if path else name: value.shape for name, value in own.items()}
+    return shapes
 
 
 def count(names: Iterable[str]) -> str:
@@ -175,7 +214,7 @@ def count_kinds(names_by_kind: Mapping[str, list[str]]) -> str:
 
 def _load(model: nn.Module, content: Content, source: str) -> LoadReport:
     report = check_fit(model, content, source)
-    target = model.state_dict()
+    target = shapes_of(model)
     model.load_state_dict({k: v for k, v in content.weights.items() if k in target}, strict=False)
     print_log(str(report), logger="current")
     return report
@@ -189,25 +228,45 @@ def _is_unbuilt(name: str, model: nn.Module) -> bool:
     part, _, rest = name.partition(".")
     if part == "out_norms":
         return True
-    built = {"stages": len(model.stages), "downsamples": len(model.downsamples)}
+    built = {name: _count_built(model, name) for name in ("stages", "downsamples")}
     index = rest.partition(".")[0]
     return part in built and index.isdigit() and built[part] <= int(index) < NUM_STAGES
 
 
-def _misfits(target: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> list[str]:
+def _arch_of(model: nn.Module) -> Arch:
+    return cast(Arch, model.arch)
+
+
+def _count_built(model: nn.Module, part: str = "stages") -> int:
+    return len(cast(nn.ModuleList, getattr(model, part)))
+
+
+def _misfits(target: Mapping[str, torch.Size], weights: Mapping[str, Tensor]) -> list[str]:
     return [
-        f"{name} {tuple(value.shape)} instead of {tuple(target[name].shape)}"
+        f"{name} {tuple(value.shape)} instead of {tuple(target[name])}"
         for name, value in weights.items()
-        if name in target and value.shape != target[name].shape
+        if name in target and value.shape != target[name]
     ]
 
 
 def _window_misfits(model: nn.Module, sides: Mapping[int, int]) -> list[str]:
-    windows = dict(zip(ATTENTION_STAGES, model.arch.windows, strict=True))
+    windows = dict(zip(ATTENTION_STAGES, _arch_of(model).windows, strict=True))
     return [
         f"windows of {side} pixels instead of {windows[stage]} in stage {stage}"
         for stage, side in sides.items()
-        if stage < len(model.stages) and side != windows[stage]
+        if stage < _count_built(model) and side != windows[stage]
+    ]
+
+
+def _arch_misfits(model: nn.Module, stated: Arch | None) -> list[str]:
+    """Differences that matter to the outputs of what the model builds, windows apart."""
+    if stated is None:
+        return []
+    theirs, ours = (essentials(arch, _count_built(model)) for arch in (stated, _arch_of(model)))
+    return [
+        f"{name}={theirs[name]} instead of {value}"
+        for name, value in ours.items()
+        if name != "windows" and theirs[name] != value
     ]
 
 
@@ -217,10 +276,10 @@ def _some(what: str, names: list[str]) -> list[str]:
 
 def _advise(model: nn.Module, content: Content) -> str:
     """Say which architecture weights look like that do not fit."""
-    if any(ARCHS[name] == model.arch for name in content.archs):
+    if any(ARCHS[name] == _arch_of(model) for name in content.archs):
         return "Its architecture is that of the model"
     if content.archs:
         return f"It looks like {' or '.join(content.archs)}: set arch={content.archs[0]!r}"
-    arch = infer_arch(content.weights, content.windows)
+    arch = content.arch or infer_arch(content.weights, content.windows)
     shape = f" ({describe(arch)})" if arch else ""
     return f"It looks like no published architecture{shape}"

@@ -143,13 +143,14 @@ def to_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def backbone_part(
     weights: Mapping[str, Tensor], prefix: str | None = None
-) -> tuple[dict[str, Tensor], list[str]]:
+) -> tuple[dict[str, Tensor], list[str], str]:
     """Strip ``prefix`` and the usual wrappers' (module., backbone., encoder.) off the names.
 
     Where only some names carry one, as in a detector's file, only those are kept.
 
     Returns:
-        The weights under what remains of their names, and the whole names of those left out.
+        The weights under what remains of their names, the whole names of those left out, and what
+        was stripped.
 
     Raises:
         ValueError: No name starts with ``prefix``.
@@ -162,7 +163,7 @@ def backbone_part(
             break
         path += wrapper
         inside = _below(weights, path)
-    return inside, [name for name in weights if not name.startswith(path)]
+    return inside, [name for name in weights if not name.startswith(path)], path
 
 
 def _find_prefix(names: Iterable[str], prefix: str) -> str:

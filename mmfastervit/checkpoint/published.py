@@ -17,12 +17,14 @@ class PublishedWeights:
         file: Its name at the hub.
         params: Parameters in millions, classifier included.
         licence: What the authors allow.
+        sha256: Hash of its content in hexadecimal digits; None where it is not known.
     """
 
     arch: str
     file: str
     params: float
     licence: str = LICENCE
+    sha256: str | None = None
 
     @property
     def url(self) -> str:

@@ -1,8 +1,10 @@
 """Reading checkpoint files without running what may be in them."""
 
+import json
 import pickle
 import re
 import zipfile
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,18 +14,19 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from safetensors import safe_open
 
 from .allowed import allow_mmengine_checkpoints
+from .content import ARCH_KEY
 from .published import SCHEME
 from .sources import resolve_source
 
 SAFETENSORS = ".safetensors"
-ARCH_KEY = "arch"  # under 'meta' in a file of torch.save, in the metadata of a safetensors one
+ARCH_FIELDS = "arch_fields"  # in the metadata of a safetensors file, as JSON
 _LEGACY_MAGIC = pickle.dumps(torch.serialization.MAGIC_NUMBER, protocol=2)
 
 # mmengine's load_checkpoint calls torch.load itself: only a list for the whole process reaches it.
 allow_mmengine_checkpoints()
 
 
-def read_checkpoint(path: Path, trust: bool = False) -> dict[str, Any]:
+def read_checkpoint(path: Path, trust: bool = False) -> Mapping[str, Any]:
     """Read all that a checkpoint file holds.
 
     Args:
@@ -52,17 +55,18 @@ def read_checkpoint(path: Path, trust: bool = False) -> dict[str, Any]:
 
 
 def stated_arch(checkpoint: Mapping[str, Any]) -> str | None:
-    """Return the architecture's name that :mod:`.convert` wrote into a checkpoint."""
+    """Return the architecture's name that a conversion wrote into a checkpoint, under 'meta'."""
     meta = checkpoint.get("meta")
     arch = meta.get(ARCH_KEY) if isinstance(meta, Mapping) else None
     return arch if isinstance(arch, str) else None
 
 
 @CheckpointLoader.register_scheme([SCHEME, rf".*\{SAFETENSORS}$"])
-def load_from_mmfastervit(filename: str, map_location: Any = None) -> dict[str, Any]:
+def load_from_mmfastervit(filename: str, map_location: Any = None) -> Mapping[str, Any]:
     """Read for mmengine's ``load_checkpoint`` what it cannot: our scheme, and safetensors files.
 
     The weights come on the CPU whatever ``map_location``: loading copies them to their place.
+    Every process of a distributed run must call this: see :func:`.sources.resolve_source`.
     """
     return read_checkpoint(resolve_source(filename))
 
@@ -70,13 +74,17 @@ def load_from_mmfastervit(filename: str, map_location: Any = None) -> dict[str, 
 def _read(path: Path, trust: bool) -> Any:
     # Mapped, weights are copied once, from the file into the model; older files can't be mapped.
     mmap = zipfile.is_zipfile(path)
+    allow_mmengine_checkpoints()  # again: the loader of mmengine's forks takes types off the list
     return torch.load(path, map_location="cpu", weights_only=not trust, mmap=mmap)
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
     with safe_open(path, framework="pt") as file:
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return {"state_dict": weights, "meta": file.metadata() or {}}
+        weights = OrderedDict((name, file.get_tensor(name)) for name in file.keys())  # noqa: SIM118
+        meta = file.metadata() or {}
+    fields = meta.get(ARCH_FIELDS)
+    weights._metadata = {"": {ARCH_KEY: json.loads(fields)}} if fields else {}  # type: ignore[attr-defined]  # as torch does
+    return {"state_dict": weights, "meta": meta}
 
 
 def _is_of_torch(path: Path) -> bool:

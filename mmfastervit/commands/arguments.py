@@ -1,17 +1,53 @@
-"""The command-line arguments that the tools share, and how a user's mistake is reported."""
+"""Reading a command line: the parser of all commands, and the arguments that several share."""
 
+import ast
 import os
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from mmengine.config import DictAction
+
+from mmfastervit.signatures import nearest
 
 LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
 
 
+class CommandFailed(Exception):
+    """A command did its work, and the outcome is not what was asked for."""
+
+    status = 1
+
+
+class WrongRequest(CommandFailed):
+    """What was asked for cannot be had, which showed only once the work had begun."""
+
+    status = 2
+
+
+class CommandParser(ArgumentParser):
+    """A parser that shows a docstring as it is and says which option was probably meant."""
+
+    def __init__(self, prog: str, description: str | None):
+        super().__init__(
+            prog=prog, description=description, formatter_class=RawDescriptionHelpFormatter
+        )
+
+    def parse_args(  # type: ignore[override]  # of ArgumentParser's overloads, the common one
+        self, args: Sequence[str] | None = None, namespace: Namespace | None = None
+    ) -> Namespace:
+        """Parse; an unknown option is an error that names the nearest one."""
+        parsed, unknown = self.parse_known_args(args, namespace)
+        for word in unknown:
+            option = word.partition("=")[0]
+            hint = nearest(option, self._option_string_actions) if word.startswith("-") else ""
+            self.error(f"unrecognized argument {word!r}{hint}")
+        return parsed
+
+
 class ConfigOptions(DictAction):
-    """mmengine's ``KEY=VALUE`` action, with a usage error for what it cannot read."""
+    """mmengine's ``KEY=VALUE`` action, which here reads ``dict(a=1)`` and says what it cannot."""
 
     def __call__(
         self,
@@ -20,20 +56,44 @@ class ConfigOptions(DictAction):
         values: Sequence[str],
         option_string: str | None = None,
     ) -> None:
-        try:
-            super().__call__(parser, namespace, values, option_string)
-        except (AssertionError, ValueError):
-            parser.error(f"{option_string} takes KEY=VALUE pairs, got {' '.join(values)!r}")
+        options = dict(getattr(namespace, self.dest, None) or {})
+        for word in values:
+            key, separator, value = word.partition("=")
+            try:
+                if not (key and separator):
+                    raise ValueError("there is no '=' behind a key")
+                options[key] = read_value(value)
+            except (AssertionError, SyntaxError, ValueError, RecursionError) as error:
+                parser.error(f"{option_string} takes KEY=VALUE pairs, got {word!r} ({error})")
+        setattr(namespace, self.dest, options)
 
 
-def add_common_arguments(parser: ArgumentParser) -> None:
-    """Add the config file and the options that training and testing have in common."""
-    parser.add_argument(
-        "config", help="config file, or the name of an installed one: mmdet::FOLDER/FILE.py"
-    )
-    parser.add_argument(
-        "--work-dir", help="folder of logs and checkpoints (default: ./work_dirs/CONFIG_NAME)"
-    )
+def read_value(text: str) -> Any:
+    """Read a value of ``KEY=VALUE``: dicts as Python writes them, the rest as mmengine does.
+
+    Raises:
+        ValueError: A dict with something else in it than numbers, strings, lists, tuples, dicts.
+        SyntaxError: A dict that Python cannot read.
+    """
+    if text.lstrip(" [(").startswith(("dict(", "{")):
+        return ast.literal_eval(_DictCalls().visit(ast.parse(text.strip(), mode="eval")))
+    return DictAction._parse_iterable(text)
+
+
+class _DictCalls(ast.NodeTransformer):
+    """Turns ``dict(a=1)`` into ``{'a': 1}``."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        named = all(keyword.arg for keyword in node.keywords)
+        if not (isinstance(node.func, ast.Name) and node.func.id == "dict" and named) or node.args:
+            raise ValueError(f"{ast.unparse(node)} is no value; dict(key=value) is")
+        keys: list[ast.expr | None] = [ast.Constant(keyword.arg) for keyword in node.keywords]
+        return ast.Dict(keys, [keyword.value for keyword in node.keywords])
+
+
+def add_config_options(parser: ArgumentParser) -> None:
+    """Add ``--cfg-options``."""
     parser.add_argument(
         "--cfg-options",
         nargs="+",
@@ -41,17 +101,26 @@ def add_common_arguments(parser: ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help='change config values, e.g. train_dataloader.batch_size=4 model.x="[1,2]" y.0.z=None',
     )
+
+
+def add_run_arguments(parser: ArgumentParser) -> None:
+    """Add the config file and the options that training and testing have in common."""
+    parser.add_argument(
+        "config", help="config file, or the name of an installed one: mmdet::FOLDER/FILE.py"
+    )
+    parser.add_argument(
+        "--work-dir", help="folder of logs and checkpoints (default: ./work_dirs/CONFIG_NAME)"
+    )
+    add_config_options(parser)
     parser.add_argument("--launcher", choices=LAUNCHERS, default="none")
     parser.add_argument(
         "--local-rank", "--local_rank", type=int, default=0, help="set by old launchers"
     )
 
 
-def parse_arguments(parser: ArgumentParser, argv: Sequence[str] | None = None) -> Namespace:
-    """Parse ``argv`` and export ``LOCAL_RANK`` for mmengine where the launcher has not."""
-    arguments = parser.parse_args(argv)
+def export_local_rank(arguments: Namespace) -> None:
+    """Set ``LOCAL_RANK`` for mmengine where the launcher has not."""
     os.environ.setdefault("LOCAL_RANK", str(arguments.local_rank))
-    return arguments
 
 
 def pickle_path(text: str) -> str:
@@ -65,13 +134,11 @@ def pickle_path(text: str) -> str:
     return text
 
 
-@contextmanager
-def exit_on_user_error(parser: ArgumentParser) -> Iterator[None]:
-    """Turn a ``ValueError`` or ``FileNotFoundError`` of the preparations into exit status 2.
-
-    Wrap the preparations only: an error of the run itself must keep its traceback.
-    """
-    try:
-        yield
-    except (FileNotFoundError, ValueError) as error:
-        parser.exit(2, f"{parser.prog}: error: {error}\n")
+def check_writable(option: str, target: Path | None) -> None:
+    """Raise ValueError unless a file can be written to ``target``, which ``option`` names."""
+    if target is None:
+        return
+    if not target.parent.is_dir():
+        raise ValueError(f"{option} {target}: there is no folder {target.parent} to write to")
+    if target.exists() and not target.is_file():
+        raise ValueError(f"{option} {target} is a folder or no plain file; name a file")

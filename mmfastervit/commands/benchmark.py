@@ -4,20 +4,21 @@ All that share task, precision, size and batch run in turns, so that what else t
 falls on all of them alike. Needs timm, and the PyPI package `fastervit` for `upstream_*`.
 
 Examples:
-    python tools/benchmark.py --sizes 512x512 800x1280 --json out.json --plot out.png
-    python tools/benchmark.py --models fastervit_2 upstream_fastervit_2 --tasks train --batches 2
-    python tools/benchmark.py --device cuda --precisions bf16 fp16 --batches 1 8 32
-    python tools/benchmark.py --target      # what must be reached on two cores, and whether it is
+    mmfastervit benchmark --sizes 512x512 800x1280 --json out.json --plot out.png
+    mmfastervit benchmark --models fastervit_2 upstream_fastervit_2 --tasks train --batches 2
+    mmfastervit benchmark --device cuda --precisions bf16 fp16 --batches 1 8 32
+    mmfastervit benchmark --target      # what must be reached on two cores, and whether it is
 """
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
 from itertools import product, starmap
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -32,15 +33,14 @@ from mmfastervit.bench.cases import (
     Case,
     Conditions,
     Result,
-    as_content,
-    machine,
-    plot,
     run_cases,
-    settle_tf32,
-    write_json,
 )
+from mmfastervit.bench.machine import machine, settle_tf32
 from mmfastervit.bench.targets import Target, check_targets, report
+from mmfastervit.bench.writing import as_content, plot, write_json
 from mmfastervit.models import FasterViT
+
+from .arguments import check_writable
 
 OURS = tuple(ARCHS)
 UPSTREAM = tuple(f"upstream_fastervit_{i}" for i in range(7))
@@ -53,9 +53,9 @@ TIMM = {
     "convnext_b": "convnext_base",
 }
 MODELS = (*OURS, *(name + WITH_CP for name in OURS), *UPSTREAM, *TIMM)
-OUR_OPTIONS = dict(drop_path_rate=0.0, out_norm=None)
+OUR_OPTIONS: dict[str, Any] = dict(drop_path_rate=0.0, out_norm=None)
 UPSTREAM_OPTIONS = dict(drop_path_rate=0.0, window_size=[7, 7, 7, 7])
-TIMM_OPTIONS = dict(drop_path_rate=0.0, features_only=True)
+TIMM_OPTIONS: dict[str, Any] = dict(drop_path_rate=0.0, features_only=True)
 BUILT = dict(  # what the results say of it
     fastervit=dict(OUR_OPTIONS, returns="maps of four stages"),
     upstream=dict(UPSTREAM_OPTIONS, returns="class scores"),
@@ -73,7 +73,7 @@ def build(name: str, size: tuple[int, int]) -> nn.Module:
     Ours and timm's return the maps of four stages, the reference implementation class scores.
     """
     if name in TIMM:
-        options = dict(strict_img_size=False) if "swin" in name else {}
+        options: dict[str, Any] = dict(strict_img_size=False) if "swin" in name else {}
         return timm.create_model(TIMM[name], **TIMM_OPTIONS, **options)
     if name in UPSTREAM:
         return build_upstream(name, size)
@@ -110,9 +110,8 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def build_parser() -> ArgumentParser:
+def add_arguments(parser: ArgumentParser) -> None:
     """Options; those that --target knows itself are None unless they are given."""
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     add = partial(parser.add_argument, nargs="+")
     add("--models", choices=MODELS, metavar="NAME", help=", ".join(MODELS))
     add("--modes", choices=MODES, help="default: all")
@@ -135,62 +134,59 @@ def build_parser() -> ArgumentParser:
         "one is missed",
     )
     parser.add_argument("--shrink", type=positive, help="of --target: try it out, smaller")
-    return parser
 
 
-def parse_args(parser: ArgumentParser) -> Namespace:
-    """Read the command line and fill in defaults; an option that would be ignored is an error."""
-    args = parser.parse_args()
-    for path in (args.json, args.plot):
-        if path and not path.parent.is_dir():
-            parser.error(f"there is no folder {path.parent} to write {path.name} to")
-        if path and path.exists() and not path.is_file():
-            parser.error(f"{path} is there and no file")
+def prepare(args: Namespace) -> Namespace:
+    """Check the options and fill in defaults; one that would be ignored is an error."""
+    check_writable("--json", args.json)
+    check_writable("--plot", args.plot)
     if args.target:
-        settle_target(parser, args)
+        settle_target(args)
     else:
-        settle_comparison(parser, args)
+        settle_comparison(args)
     if set(args.models) & set(UPSTREAM) and find_spec("fastervit") is None:
-        parser.error("upstream_* needs the reference package: pip install fastervit")
+        raise ValueError("upstream_* needs the reference package: pip install fastervit")
     return args
 
 
-def settle_target(parser: ArgumentParser, args: Namespace) -> None:
+def settle_target(args: Namespace) -> None:
     """Check what is said beside --target, which has cases of its own."""
     given = [f"--{name.replace('_', '-')}" for name in NOT_OF_TARGET if getattr(args, name)]
     if args.device != "cpu":
         given.append(f"--device {args.device}")
     if given:
-        parser.error(f"--target has its own cases, on the CPU: leave out {', '.join(given)}")
+        raise ValueError(f"--target has its own cases, on the CPU: leave out {', '.join(given)}")
     if "fp16" in (args.precisions or ()):
-        parser.error("--target has no fp16: --precisions takes fp32, bf16 or both")
+        raise ValueError("--target has no fp16: --precisions takes fp32, bf16 or both")
     args.models = args.models or PAIR
     if len(args.models) != 2 or args.models[0] not in OURS:
-        parser.error(
+        raise ValueError(
             f"--target takes two --models, one of ours ({', '.join(OURS)}) and the reference that "
             f"it is measured against, not {' '.join(args.models)}"
         )
     args.shrink = args.shrink or 1
 
 
-def settle_comparison(parser: ArgumentParser, args: Namespace) -> None:
+def settle_comparison(args: Namespace) -> None:
     """Fill in what is measured without --target and check it."""
     if args.shrink:
-        parser.error("--shrink is for --target; choose --sizes")
+        raise ValueError("--shrink is for --target; choose --sizes")
     args.models = args.models or [*PAIR, *TIMM]
     args.modes = args.modes or MODES
     args.tasks = args.tasks or ["eval"]
     args.sizes = args.sizes or SIZES
     args.batches = args.batches or [1]
     if args.device == "cpu" and "fp16" in (args.precisions or ()):
-        parser.error("fp16 is measured on --device cuda only")
+        raise ValueError("fp16 is measured on --device cuda only")
     if args.device == "cuda" and not torch.cuda.is_available():
-        parser.error("--device cuda: torch finds no GPU")
+        raise ValueError("--device cuda: torch finds no GPU")
     names = list(dict.fromkeys(case.name for case in cases_of(args)))
     if not names:
-        parser.error("nothing to measure: deploy is for our models, without +cp, in --tasks eval")
+        raise ValueError(
+            "nothing to measure: deploy is for our models, without +cp, in --tasks eval"
+        )
     if args.baseline and args.baseline not in names:
-        parser.error(f"--baseline {args.baseline} is not measured; take {', '.join(names)}")
+        raise ValueError(f"--baseline {args.baseline} is not measured; take {', '.join(names)}")
     args.baseline = args.baseline or BASELINE
 
 
@@ -243,18 +239,14 @@ def check(args: Namespace) -> int:
             write_json(args.json, about | dict(targets=[asdict(target) for target in found]))
 
     precisions = tuple(p for p in ("fp32", "bf16") if p in (args.precisions or ("fp32", "bf16")))
-    targets = check_targets(build, *args.models, args.rounds, args.shrink, precisions)
+    ours, theirs = args.models
+    targets = check_targets(build, ours, theirs, args.rounds, args.shrink, precisions)
     found = report(targets, tell, keep)
     return int(not all(target.is_reached for target in found))
 
 
-def main() -> None:
-    parser = build_parser()
-    args = parse_args(parser)
+def run(args: Namespace) -> int:
+    """Measure; 1 where a target is missed."""
     if args.threads:
         torch.set_num_threads(args.threads)
-    parser.exit(check(args) if args.target else compare(args))
-
-
-if __name__ == "__main__":
-    main()
+    return check(args) if args.target else compare(args)

@@ -1,16 +1,21 @@
 """Convert a FasterViT checkpoint between published names and mmfastervit's, whichever it has not.
 
 Published weights, converted or not, stay under their authors' licence: non-commercial use only.
-Example: python tools/convert_checkpoint.py fastervit_0_224_1k.pth.tar fastervit_0.safetensors
+
+Examples:
+    mmfastervit convert fastervit_0_224_1k.pth.tar fastervit_0.safetensors
+    mmfastervit convert mmfastervit://fastervit_4_21k_384_w24 mine.pth --arch fastervit_4_21k_384
 """
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace
 
 from mmfastervit.archs import ARCHS
 from mmfastervit.convert import SUFFIXES, convert
 
+from .arguments import CommandFailed, WrongRequest
 
-def parse_args(parser: ArgumentParser) -> Namespace:
+
+def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("source", metavar="SRC", help="file, URL or mmfastervit://NAME")
     parser.add_argument(
         "target", metavar="DST", help=f"file to write, ending in {', '.join(SUFFIXES)}"
@@ -27,19 +32,25 @@ def parse_args(parser: ArgumentParser) -> Namespace:
         help="run whatever code SRC holds; only for files whose author you trust",
     )
     parser.add_argument("--force", action="store_true", help="replace DST if it is there")
-    return parser.parse_args()
 
 
-def main() -> None:
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    args = parse_args(parser)
+def prepare(arguments: Namespace) -> dict:
+    """The arguments of :func:`mmfastervit.convert.convert`, which checks them."""
+    names = ("source", "target", "arch", "trust_checkpoint", "force")
+    return {name: getattr(arguments, name) for name in names}
+
+
+def run(arguments: dict) -> int:
+    """Convert and report.
+
+    Raises:
+        WrongRequest: The source or the target is not what :func:`convert` takes.
+        CommandFailed: The file could not be written.
+    """
     try:
-        print(convert(**vars(args)))
-    except ValueError as error:
-        parser.exit(2, f"{parser.prog}: error: {error}\n")
+        print(convert(**arguments))
+    except (ValueError, FileNotFoundError, FileExistsError) as error:
+        raise WrongRequest(str(error)) from error
     except OSError as error:
-        parser.exit(1, f"{parser.prog}: error: {error}\n")
-
-
-if __name__ == "__main__":
-    main()
+        raise CommandFailed(str(error)) from error
+    return 0

@@ -1,12 +1,15 @@
 """Swap the backbone of every installed config, and write what became of each.
 
 Goes on where it was interrupted: what is in the results file is not done again.
-Example: python tools/swap_coverage.py --workers 2 --results swap-coverage.jsonl
+
+Examples:
+    mmfastervit coverage --workers 2 --results swap-coverage.jsonl
+    mmfastervit coverage --only retinanet --out retinanet.md
 """
 
 import json
 import multiprocessing
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -15,8 +18,7 @@ from mmfastervit.swap.sweep.report import write_report
 from mmfastervit.swap.sweep.running import read_records, step_one, swap_one, zoo_names
 
 
-def parse_arguments() -> Namespace:
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--arch", default="fastervit_0", help="default: %(default)s")
     parser.add_argument("--packages", nargs="+", default=["mmdet", "mmseg"])
     parser.add_argument("--workers", type=int, default=2, help="processes; default: %(default)s")
@@ -27,7 +29,6 @@ def parse_arguments() -> Namespace:
     parser.add_argument(
         "--retry", action="store_true", help="do again what failed and the steps that did not pass"
     )
-    return parser.parse_args()
 
 
 def prepare_worker() -> None:
@@ -42,7 +43,7 @@ def prepare_worker() -> None:
     warnings.filterwarnings("ignore")
 
 
-def run(job: Callable, tasks: Iterable, workers: int, file: Path) -> None:
+def run_all(job: Callable, tasks: Iterable, workers: int, file: Path) -> None:
     """Do the tasks in parallel and append each result to ``file`` as it comes."""
     tasks = list(tasks)
     context = multiprocessing.get_context("spawn")
@@ -57,18 +58,26 @@ def _step(task: tuple[str, str], arch: str, seconds: int) -> dict:
     return step_one(*task[:1], arch, task[1], seconds)
 
 
-def main() -> None:
-    arguments = parse_arguments()
-    arguments.results.parent.mkdir(parents=True, exist_ok=True)
-    swapped_file = arguments.results.with_suffix(".swaps.jsonl")
+def prepare(arguments: Namespace) -> tuple[list[str], Namespace]:
+    """The names of the configs to go through."""
     names = [name for package in arguments.packages for name in zoo_names(package)]
     names = [name for name in names if arguments.only in name]
+    if not names:
+        raise ValueError(f"--only {arguments.only}: no installed config has this in its name")
+    return names, arguments
+
+
+def run(prepared: tuple[list[str], Namespace]) -> int:
+    """Swap them, run the models, and write the page."""
+    names, arguments = prepared
+    arguments.results.parent.mkdir(parents=True, exist_ok=True)
+    swapped_file = arguments.results.with_suffix(".swaps.jsonl")
     limits = dict(arch=arguments.arch, seconds=arguments.timeout)
 
     swaps = {record["config"]: record for record in read_records(swapped_file)}
     again = {"failed", "unreadable"} if arguments.retry else set()
     todo = [name for name in names if name not in swaps or swaps[name]["status"] in again]
-    run(partial(swap_one, **limits), todo, arguments.workers, swapped_file)
+    run_all(partial(swap_one, **limits), todo, arguments.workers, swapped_file)
     swaps = {record["config"]: record for record in read_records(swapped_file)}
 
     steps = {record["model"]: record for record in read_records(arguments.results)}
@@ -76,15 +85,12 @@ def main() -> None:
     for name in names:
         if swaps[name]["status"] == "swapped":
             keys.setdefault(swaps[name]["model"], name)
-    todo = [
+    models = [
         (name, key)
         for key, name in keys.items()
         if key not in steps or (arguments.retry and steps[key]["reason"])
     ]
-    run(partial(_step, **limits), todo, arguments.workers, arguments.results)
+    run_all(partial(_step, **limits), models, arguments.workers, arguments.results)
     steps = {record["model"]: record for record in read_records(arguments.results)}
     write_report([swaps[name] for name in names], steps, arguments.arch, arguments.out)
-
-
-if __name__ == "__main__":
-    main()
+    return 0

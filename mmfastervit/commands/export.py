@@ -5,13 +5,14 @@ config's data_preprocessor does (mean, std) and in the channel order it makes (b
 the data_preprocessor itself is left out.
 
 Examples:
-    python tools/export_onnx.py CONFIG CHECKPOINT --out backbone.onnx
-    python tools/export_onnx.py configs/det/NAME.py CHECKPOINT --part neck --out neck.onnx
-    python tools/export_onnx.py configs/seg/NAME.py CHECKPOINT --part model --out upernet.onnx
+    mmfastervit export CONFIG CHECKPOINT --out backbone.onnx
+    mmfastervit export configs/det/NAME.py CHECKPOINT --part neck --out neck.onnx
+    mmfastervit export configs/seg/NAME.py CHECKPOINT --part model --out upernet.onnx
 """
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import nn
 
@@ -19,6 +20,8 @@ from mmfastervit.engine.options import load_config
 from mmfastervit.export import (
     PARTS,
     TOLERANCE,
+    TRACED_SHAPE,
+    UNSEEN_SHAPES,
     Difference,
     build_part,
     export_onnx,
@@ -26,13 +29,20 @@ from mmfastervit.export import (
 )
 from mmfastervit.models import deploy
 
-from .arguments import ConfigOptions, exit_on_user_error
+from .arguments import CommandFailed, add_config_options, check_writable
 
 SIZE = (512, 512)
 
 
-def build_parser() -> ArgumentParser:
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+class Export(NamedTuple):
+    """What is exported, where to, and for images of which size; None for any."""
+
+    module: nn.Module
+    out: Path
+    size: tuple[int, int] | None
+
+
+def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("config", help="config file of a detector or segmentor")
     parser.add_argument("checkpoint", nargs="?", help="file or URL (default: as init_cfg says)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
@@ -50,52 +60,43 @@ def build_parser() -> ArgumentParser:
         metavar=("H", "W"),
         help=f"image size of --part model (default: {SIZE[0]} {SIZE[1]})",
     )
-    parser.add_argument(
-        "--cfg-options", nargs="+", action=ConfigOptions, metavar="KEY=VALUE", help="change values"
-    )
-    return parser
+    add_config_options(parser)
 
 
-def check(args: Namespace) -> None:
-    """Raise ValueError for arguments that can't be followed, before anything is built."""
-    if args.size and args.part != "model":
-        raise ValueError(f"--size is for --part model: --part {args.part} takes images of any size")
-    if args.size and min(args.size) < 1:
-        raise ValueError(f"--size takes a height and a width of at least 1, not {args.size}")
-    if args.out.is_dir():
-        raise ValueError(f"--out {args.out} is a folder; name a file")
-    if not args.out.parent.is_dir():
-        raise ValueError(f"--out {args.out}: there is no folder {args.out.parent} to write to")
-
-
-def prepare(args: Namespace) -> nn.Module:
+def prepare(arguments: Namespace) -> Export:
     """Check the arguments, and build and deploy what is exported."""
-    check(args)
-    cfg = load_config(args.config, args.cfg_options)
-    return deploy(build_part(cfg, args.part, args.checkpoint))
+    size, is_whole = arguments.size, arguments.part == "model"
+    if size and not is_whole:
+        raise ValueError(
+            f"--size is for --part model: --part {arguments.part} takes images of any size"
+        )
+    if size and min(size) < 1:
+        raise ValueError(f"--size takes a height and a width of at least 1, not {size}")
+    check_writable("--out", arguments.out)
+    require_packages()
+    cfg = load_config(arguments.config, arguments.cfg_options)
+    module = deploy(build_part(cfg, arguments.part, arguments.checkpoint))
+    return Export(module, arguments.out, tuple(size or SIZE) if is_whole else None)
+
+
+def run(export: Export) -> int:
+    """Write the file, telling each difference that was found.
+
+    Raises:
+        CommandFailed: ONNX Runtime computes something else than torch.
+    """
+    shape, unseen = TRACED_SHAPE, UNSEEN_SHAPES
+    if export.size is not None:
+        shape, unseen = (1, 3, *export.size), ()
+    try:
+        largest = export_onnx(export.module, export.out, shape, unseen, report=tell)
+    except ArithmeticError as error:
+        raise CommandFailed(str(error)) from error
+    print(f"{export.out}: largest difference {largest:.1e} of the largest value, below {TOLERANCE}")
+    return 0
 
 
 def tell(difference: Difference) -> None:
+    """Print one difference."""
     shape = "x".join(map(str, difference.shape))
     print(f"images of {shape}: ONNX Runtime differs by {difference.largest:.1e}", flush=True)
-
-
-def main() -> None:
-    parser = build_parser()
-    args = parser.parse_args()
-    try:
-        require_packages()
-    except ImportError as error:
-        parser.error(str(error))
-    with exit_on_user_error(parser):
-        module = prepare(args)
-    fixed = dict(shape=(1, 3, *(args.size or SIZE)), unseen=()) if args.part == "model" else {}
-    try:
-        largest = export_onnx(module, args.out, report=tell, **fixed)
-    except ArithmeticError as error:
-        parser.exit(1, f"{parser.prog}: error: {error}\n")
-    print(f"{args.out}: largest difference {largest:.1e} of the largest value, below {TOLERANCE}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,38 +1,56 @@
-"""Generate the shapes data set: COCO instances and ADE-style semantic maps of the same images."""
+"""Draw the shapes data set: COCO instances and ADE-style semantic maps of the same images.
 
-import argparse
+Examples:
+    mmfastervit shapes --out data/shapes
+    mmfastervit shapes --out data/few --train 20 --val 8 --size 128
+"""
+
 import logging
 import sys
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from mmfastervit.datasets.shapes import write_dataset
 
+from .arguments import CommandFailed, WrongRequest
 
-def parse_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
+
+def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to make, e.g. data/shapes")
-    parser.add_argument("--train", type=int, default=400, metavar="N", help="training images")
-    parser.add_argument("--val", type=int, default=48, metavar="N", help="validation images")
-    parser.add_argument("--size", type=int, default=256, metavar="PX", help="image side")
-    parser.add_argument("--seed", type=int, default=0, metavar="S")
+    add_number(parser, "--train", 400, "training images")
+    add_number(parser, "--val", 48, "validation images")
+    add_number(parser, "--size", 256, "image side in pixels")
+    add_number(parser, "--seed", 0, "of the drawing")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a set that this command made"
     )
-    return parser.parse_args()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+def add_number(parser: ArgumentParser, option: str, default: int, meaning: str) -> None:
+    """Add an option that takes a whole number."""
+    parser.add_argument(
+        option, type=int, default=default, metavar="N", help=f"{meaning} (default: {default})"
     )
-    args = parse_args(parser)
+
+
+def prepare(arguments: Namespace) -> dict:
+    """The arguments of :func:`mmfastervit.datasets.shapes.write_dataset`, which checks them."""
+    names = ("out", "train", "val", "size", "seed", "overwrite")
+    return {name: getattr(arguments, name) for name in names}
+
+
+def run(arguments: dict) -> int:
+    """Draw and write the set.
+
+    Raises:
+        WrongRequest: An argument is out of its range, or the folder holds something else.
+        CommandFailed: The set could not be written.
+    """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
-        write_dataset(**vars(args))
+        write_dataset(**arguments)
     except ValueError as error:
-        parser.error(str(error))
+        raise WrongRequest(str(error)) from error
     except OSError as error:
-        parser.exit(1, f"{parser.prog}: error: {error}\n")
-
-
-if __name__ == "__main__":
-    main()
+        raise CommandFailed(str(error)) from error
+    return 0

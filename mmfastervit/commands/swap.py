@@ -3,27 +3,35 @@
 Writes a config on top of the original that the stock train.py of mmdet or mmseg runs, and prints
 every change with its reason. The published weights, taken unless --pretrained says otherwise, are
 for non-commercial use only.
-Example: python tools/swap_backbone.py mmdet::retinanet/retinanet_r50_fpn_1x_coco.py \\
-             --arch fastervit_2 --out retinanet_fastervit-2.py --check
+
+Examples:
+    mmfastervit swap mmdet::retinanet/retinanet_r50_fpn_1x_coco.py \\
+        --arch fastervit_2 --out retinanet_fastervit-2.py --check
+    mmfastervit swap my_config.py --arch fastervit_0 --list
 """
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from mmfastervit.archs import ARCHS
+from mmfastervit.config.files import base_name, config_files, read_config
 from mmfastervit.swap import SwapAuditError
+from mmfastervit.swap.audit import audit
 from mmfastervit.swap.backbone import OPTIONS
-from mmfastervit.swap.command import swap_command
+from mmfastervit.swap.check import check
+from mmfastervit.swap.planning import Swap, plan_swap
+from mmfastervit.swap.summary import parts_of, summarise
+from mmfastervit.swap.writing import check_target, write_config
 
-from .arguments import ConfigOptions, exit_on_user_error
+from .arguments import CommandFailed, ConfigOptions
 
 
-def build_parser() -> ArgumentParser:
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "config", metavar="CONFIG", help="config file, or an installed one: mmdet::FOLDER/FILE.py"
     )
     parser.add_argument("--arch", required=True, metavar="NAME", help=", ".join(ARCHS))
-    parser.add_argument("--out", metavar="FILE.py", help="config to write")
+    parser.add_argument("--out", type=Path, metavar="FILE.py", help="config to write")
     parser.add_argument("--force", action="store_true", help="replace FILE.py if it is there")
     parser.add_argument(
         "--list",
@@ -52,27 +60,52 @@ def build_parser() -> ArgumentParser:
     parser.add_argument(
         "--keep-optimizer", action="store_true", help="leave SGD instead of the recipe's AdamW"
     )
-    return parser
 
 
-def parse_arguments(parser: ArgumentParser) -> Namespace:
-    arguments = parser.parse_args()
+def prepare(arguments: Namespace) -> tuple[Swap, Namespace]:
+    """Read the original, check where the result goes, and plan the swap."""
     if not (arguments.out or arguments.list_only or arguments.check):
-        parser.error("give --out FILE.py to write a config, or --list or --check to look only")
+        raise ValueError("give --out FILE.py to write a config, or --list or --check to look only")
     if arguments.out and arguments.list_only:
-        parser.error("--list writes nothing: leave out --out, or --list")
-    return arguments
+        raise ValueError("--list writes nothing: leave out --out, or --list")
+    original = read_config(arguments.config)
+    if arguments.out:
+        sources = config_files(arguments.config)
+        check_target(arguments.out, force=arguments.force, sources=sources)
+    unknown = sorted(set(arguments.backbone_options) - set(OPTIONS))
+    if unknown:
+        raise ValueError(f"--backbone-options: no {unknown}; there are {', '.join(OPTIONS)}")
+    swap = plan_swap(
+        original,
+        arguments.arch,
+        pretrained=arguments.pretrained,
+        backbone_options=arguments.backbone_options,
+        keep_optimizer=arguments.keep_optimizer,
+    )
+    return swap, arguments
 
 
-def main() -> None:
-    parser = build_parser()
-    arguments = parse_arguments(parser)
+def run(prepared: tuple[Swap, Namespace]) -> int:
+    """List, or check and write, and report.
+
+    Raises:
+        CommandFailed: The swapped config would not do what it should; nothing is written.
+    """
+    swap, arguments = prepared
+    if arguments.list_only:
+        print(parts_of(swap))
+        return 0
+    report = [summarise(swap)]
     try:
-        with exit_on_user_error(parser):
-            print(swap_command(**vars(arguments)))
+        if arguments.check:
+            report += [f"check: {line}" for line in check(swap)]
+        else:
+            report += [f"note: {line}" for line in audit(swap)]
+        if arguments.out:
+            base = base_name(arguments.config, arguments.out)
+            write_config(swap, base, arguments.out, force=arguments.force)
+            report.append(f"wrote {arguments.out}; it runs with the stock train.py from any folder")
     except SwapAuditError as error:
-        parser.exit(2, f"{parser.prog}: error: {error}\n")
-
-
-if __name__ == "__main__":
-    main()
+        raise CommandFailed(str(error)) from error
+    print("\n".join(report))
+    return 0

@@ -1,15 +1,16 @@
 """Test a detector or a segmentor.
 
-Example: python tools/test.py configs/det/NAME.py work_dirs/try/epoch_12.pth --show-dir pictures
+Examples:
+    mmfastervit test configs/det/NAME.py work_dirs/try/epoch_12.pth --show-dir pictures
+    mmfastervit test configs/seg/NAME.py CHECKPOINT --tta --out predictions.pkl
 """
 
 from argparse import ArgumentParser, Namespace
 
 from mmengine.config import Config
 
-from mmfastervit.checkpoint.allowed import allow_mmengine_checkpoints
 from mmfastervit.engine.devices import join_cpu_processes
-from mmfastervit.engine.hooks import find_deployable
+from mmfastervit.engine.hooks import DeployHook, find_deployable
 from mmfastervit.engine.options import (
     build_runner,
     dump_predictions,
@@ -20,12 +21,11 @@ from mmfastervit.engine.options import (
 )
 from mmfastervit.engine.preflight import check_inputs
 
-from .arguments import add_common_arguments, exit_on_user_error, parse_arguments, pickle_path
+from .arguments import WrongRequest, add_run_arguments, export_local_rank, pickle_path
 
 
-def build_parser() -> ArgumentParser:
-    parser = ArgumentParser(description=__doc__.splitlines()[0])
-    add_common_arguments(parser)
+def add_arguments(parser: ArgumentParser) -> None:
+    add_run_arguments(parser)
     parser.add_argument("checkpoint", help="checkpoint file or URL")
     parser.add_argument(
         "--out", type=pickle_path, metavar="FILE.pkl", help="write the predictions to this file"
@@ -46,11 +46,11 @@ def build_parser() -> ArgumentParser:
         action="store_true",
         help="test with normalisation and scales of the backbone folded into its other weights",
     )
-    return parser
 
 
 def prepare(arguments: Namespace) -> Config:
     """Read the config, apply the options and check that the run can start."""
+    export_local_rank(arguments)
     cfg = load_config(
         arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher
     )
@@ -69,18 +69,17 @@ def prepare(arguments: Namespace) -> Config:
     return cfg
 
 
-def main() -> None:
-    parser = build_parser()
-    arguments = parse_arguments(parser)
-    with exit_on_user_error(parser):
-        cfg = prepare(arguments)
-    allow_mmengine_checkpoints()
+def run(cfg: Config) -> int:
+    """Test.
+
+    Raises:
+        WrongRequest: The model has nothing that could be deployed, as --deploy wants it.
+    """
     runner = build_runner(cfg)
-    if arguments.deploy:
-        with exit_on_user_error(parser):
+    if any(isinstance(hook, DeployHook) for hook in runner.hooks):
+        try:
             find_deployable(runner.model)
+        except ValueError as error:
+            raise WrongRequest(str(error)) from error
     runner.test()
-
-
-if __name__ == "__main__":
-    main()
+    return 0

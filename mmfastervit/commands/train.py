@@ -1,13 +1,15 @@
 """Train a detector or a segmentor.
 
-Example: python tools/train.py configs/det/NAME.py --work-dir work_dirs/try --seed 0
+Examples:
+    mmfastervit train configs/det/NAME.py --work-dir work_dirs/try --seed 0
+    mmfastervit train mmfastervit::seg/NAME.py --cfg-options train_dataloader.batch_size=4
+    mmfastervit train CONFIG --resume
 """
 
 from argparse import ArgumentParser, Namespace
 
 from mmengine.config import Config
 
-from mmfastervit.checkpoint.allowed import allow_mmengine_checkpoints
 from mmfastervit.engine.devices import join_cpu_processes
 from mmfastervit.engine.options import (
     build_runner,
@@ -20,12 +22,11 @@ from mmfastervit.engine.options import (
 )
 from mmfastervit.engine.preflight import check_inputs
 
-from .arguments import add_common_arguments, exit_on_user_error, parse_arguments
+from .arguments import add_run_arguments, export_local_rank
 
 
-def build_parser() -> ArgumentParser:
-    parser = ArgumentParser(description=__doc__.splitlines()[0])
-    add_common_arguments(parser)
+def add_arguments(parser: ArgumentParser) -> None:
+    add_run_arguments(parser)
     parser.add_argument("--amp", action="store_true", help="train in mixed precision")
     parser.add_argument(
         "--resume",
@@ -40,11 +41,11 @@ def build_parser() -> ArgumentParser:
         help="scale the learning rate to the real total batch size",
     )
     parser.add_argument("--seed", type=int, help="random seed (default: a random one)")
-    return parser
 
 
 def prepare(arguments: Namespace) -> Config:
     """Read the config, apply the options and check that the run can start."""
+    export_local_rank(arguments)
     cfg = load_config(
         arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher
     )
@@ -61,14 +62,7 @@ def prepare(arguments: Namespace) -> Config:
     return cfg
 
 
-def main() -> None:
-    parser = build_parser()
-    arguments = parse_arguments(parser)
-    with exit_on_user_error(parser):
-        cfg = prepare(arguments)
-    allow_mmengine_checkpoints()
+def run(cfg: Config) -> int:
+    """Train."""
     build_runner(cfg).train()
-
-
-if __name__ == "__main__":
-    main()
+    return 0

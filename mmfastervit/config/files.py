@@ -1,5 +1,6 @@
 """Config files: finding and reading the one that a user names, and naming it in another file."""
 
+import difflib
 import importlib.util
 import os
 import re
@@ -9,9 +10,42 @@ from mmengine.config import Config
 
 from mmfastervit.errors import explained
 
-from .files import find_config
+ZOOS = ("mmdet", "mmseg", "mmpretrain", "mmfastervit")
+_SUFFIXES = (".py", ".json", ".yaml", ".yml")
 
-ZOOS = ("mmdet", "mmseg", "mmpretrain")
+
+def find_config(name: str) -> Path:
+    """Find a config file, or an installed one by name: ``"mmdet::FOLDER/FILE.py"``.
+
+    Raises:
+        FileNotFoundError: there is no such file; the message names similar ones.
+        ValueError: the package is not installed, the name leads out of its configs, or the file is
+            no config.
+    """
+    package, separator, relative = name.partition("::")
+    path = Path(name)
+    folder = path.parent
+    if separator:
+        found = zoo_folder(package) if package.isidentifier() else None
+        if found is None:
+            raise ValueError(f"config {name}: the package {package!r} is not installed")
+        folder, path = found, found / relative
+        if not path.resolve().is_relative_to(folder):
+            raise ValueError(
+                f"config {name}: behind '{package}::' stands a path below the configs of that "
+                "package; for a file elsewhere give its path alone"
+            )
+    if not path.is_file():
+        raise FileNotFoundError(f"no config {name}{_similar_files(path, folder)}")
+    if path.suffix not in _SUFFIXES:
+        raise ValueError(f"config {name}: expected a file ending in {', '.join(_SUFFIXES)}")
+    return path
+
+
+def _similar_files(path: Path, folder: Path) -> str:
+    stems = {config.stem: config for config in folder.glob("**/*.py")} if path.name else {}
+    close = difflib.get_close_matches(path.stem, stems, n=3)
+    return "".join(f"\n  did you mean {stems[stem].relative_to(folder)}?" for stem in close)
 
 
 def read_config(name: str | Path) -> Config:
@@ -58,7 +92,8 @@ def base_name(name: str | Path, target: Path) -> str:
     path = find_config(str(name)).resolve()
     for package in ZOOS:
         folder = zoo_folder(package)
-        if folder is not None and path.is_relative_to(folder):
+        # mmengine looks for such a name in an installed package alone, not in a checkout
+        if folder and folder.parent.name == ".mim" and path.is_relative_to(folder):
             relative = path.relative_to(folder).as_posix()
             # mmengine accepts letters, digits and _ alone in the first folder of such a name.
             plain = re.match(r"\w+/", relative)
@@ -67,8 +102,13 @@ def base_name(name: str | Path, target: Path) -> str:
 
 
 def zoo_folder(package: str) -> Path | None:
-    """Folder of the configs that an OpenMMLab package installs; None if it is not there."""
+    """Folder of the configs that an OpenMMLab package installs; None if it is not there.
+
+    A package that runs from a checkout, as this one may, has them beside its own folder.
+    """
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         return None
-    return (Path(spec.origin).parent / ".mim" / "configs").resolve()
+    home = Path(spec.origin).resolve().parent
+    installed, checkout = home / ".mim" / "configs", home.parent / "configs"
+    return checkout if not installed.is_dir() and checkout.is_dir() else installed

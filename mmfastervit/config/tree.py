@@ -6,6 +6,11 @@ from typing import Any
 Path = tuple[str | int, ...]  # keys and list indices, from the top
 
 
+def dotted(path: Path) -> str:
+    """Write a place as ``--cfg-options`` does: ``model.roi_head.bbox_head.0``."""
+    return ".".join(map(str, path))
+
+
 def walk(value: Any, path: Path = (), skip: Collection[str] = ()) -> Iterator[tuple[Path, Any]]:
     """Yield a value and all values inside it, each with its place; a holder before what it holds.
 
@@ -56,6 +61,12 @@ def value_at(root: Any, path: Path) -> Any:
     return root
 
 
+def dict_at(root: Any, path: Path) -> dict:
+    """Look up the dict at ``path``; an empty one where there is none, or None or something else."""
+    found = value_at(root, path)
+    return found if isinstance(found, dict) else {}
+
+
 def _has_index(root: Any, key: str | int) -> bool:
     return isinstance(root, (list, tuple)) and isinstance(key, int) and key < len(root)
 
@@ -94,14 +105,9 @@ def keyed_items(value: dict | Sequence | None, key: str) -> Iterator[tuple[str, 
 
 def transform_names(pipeline: Any) -> Iterator[str]:
     """Yield the type name of each transform, those inside other transforms included."""
-    if isinstance(pipeline, dict):
-        if "type" in pipeline:
-            yield type_name(pipeline["type"])
-        for value in pipeline.values():
-            yield from transform_names(value)
-    elif isinstance(pipeline, (list, tuple)):
-        for value in pipeline:
-            yield from transform_names(value)
+    for _, part in walk(pipeline):
+        if isinstance(part, dict) and "type" in part:
+            yield type_name(part["type"])
 
 
 def loads_annotations(transform: str) -> bool:

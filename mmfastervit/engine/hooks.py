@@ -10,10 +10,8 @@ from torch import nn
 from mmfastervit.models.backbones import FasterViT
 from mmfastervit.models.deployment import deploy
 from mmfastervit.models.plugins import HATPlugin
-from mmfastervit.models.plugins.insertion import HATBlocks
+from mmfastervit.models.plugins.replaced import JoinedBlock
 from mmfastervit.registry import HOOKS
-
-_DEPLOYED = (FasterViT, HATPlugin, HATBlocks)
 
 
 @HOOKS.register_module()
@@ -21,10 +19,11 @@ class DeployHook(Hook):
     """Tests with deployed copies of FasterViT and of HAT in hosts, then puts the originals back.
 
     In a config: ``custom_hooks = [dict(type='mmfastervit.DeployHook')]``. The copies are made at
-    the first batch, when the checkpoint has been loaded and averaged weights are in place.
+    the first batch, when the checkpoint has been loaded and averaged weights are in place, and go
+    after the last, before EMAHook swaps its weights again, in whatever order the hooks are called.
     """
 
-    priority = "VERY_HIGH"  # the originals must be back before EMAHook swaps its weights again
+    priority = "VERY_HIGH"
 
     def __init__(self) -> None:
         self._originals: dict[str, nn.Module] = {}
@@ -40,9 +39,20 @@ class DeployHook(Hook):
         if batch_idx == 0:
             self._put_back(runner.model)  # what a test that failed has left
             self._originals = originals = find_deployable(runner.model)
-            for name, module in originals.items():
-                runner.model.set_submodule(name, deploy(deepcopy(module)))
+            for name, module in deepcopy(originals).items():  # at once: tables stay shared
+                runner.model.set_submodule(name, deploy(module))
             runner.logger.info(f"deployed for this test: {', '.join(originals)}")
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | Sequence | None = None,
+        outputs: Sequence | None = None,
+    ) -> None:
+        """Put the originals back after the last batch, before any hook sees the test's end."""
+        if batch_idx == len(runner.test_dataloader) - 1:
+            self._put_back(runner.model)
 
     def after_test_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Put the originals back."""
@@ -60,7 +70,15 @@ def find_deployable(model: nn.Module) -> dict[str, nn.Module]:
     Raises:
         ValueError: There are none.
     """
-    found = {name: m for name, m in model.named_modules() if name and isinstance(m, _DEPLOYED)}
+    found = {
+        name: module
+        for name, module in model.named_modules()
+        if name
+        and (
+            isinstance(module, (FasterViT, HATPlugin))
+            or isinstance(getattr(module, "hat", None), JoinedBlock)
+        )
+    }
     if not found:
         raise ValueError(
             f"nothing to deploy: this {type(model).__name__} has neither a FasterViT nor "

@@ -1,7 +1,5 @@
 """What each command-line option does to a config. Every function changes the config in place."""
 
-import difflib
-import inspect
 import logging
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from mmengine.runner import Runner
 
 from mmfastervit.config.files import find_config
 from mmfastervit.config.tree import leaf_datasets, type_name
+from mmfastervit.signatures import nearest, options_of
 
 from .devices import has_accelerator
 from .tta import default_tta_model, flip_pipeline
@@ -62,13 +61,13 @@ def load_config(
 
 def _merge_options(cfg: Config, options: dict[str, Any]) -> None:
     """Merge ``options``; a first part that neither the config nor the Runner knows is a mistake."""
-    known = {*cfg, *inspect.signature(Runner.__init__).parameters, *_RUNNER_EXTRAS} - {"self"}
+    known = {*cfg, *options_of(Runner), *_RUNNER_EXTRAS}
     for key in options:
         section = key.partition(".")[0]
         if section not in known:
-            close = difflib.get_close_matches(section, known, n=1)
-            hint = f", did you mean {close[0]!r}?" if close else ""
-            raise ValueError(f"--cfg-options {key}: the config has no {section!r}{hint}")
+            raise ValueError(
+                f"--cfg-options {key}: the config has no {section!r}{nearest(section, known)}"
+            )
     try:
         cfg.merge_from_dict(options)
     except (KeyError, TypeError) as error:
@@ -212,7 +211,7 @@ def dump_predictions(cfg: Config, path: str) -> None:
     dump = ConfigDict(type=kind, out_file_path=path)
     evaluator = cfg.test_evaluator
     if isinstance(evaluator, dict) and "metrics" in evaluator:
-        evaluator.metrics = [*_as_list(evaluator.metrics), dump]
+        evaluator["metrics"] = [*_as_list(evaluator["metrics"]), dump]
     else:
         cfg.test_evaluator = [*_as_list(evaluator), dump]
 

@@ -11,11 +11,13 @@ from mmengine.config import Config
 from mmengine.utils import is_abs
 
 from mmfastervit.config.tree import (
+    dotted,
     keyed_items,
     leaf_datasets,
     loads_annotations,
     transform_names,
     type_name,
+    walk,
 )
 
 _WEIGHT_SUFFIXES = (".pth", ".pt", ".ckpt", ".pkl", ".bin", ".safetensors")
@@ -160,26 +162,26 @@ def _checkpoints(tree: dict, mode: str) -> Iterator[_Input]:
         if record.is_file():
             yield from _checkpoint(record.read_text().strip(), str(record), "--resume PATH")
     if mode == "train":
-        yield from _pretrained(tree.get("model"), "model")
+        yield from _pretrained(tree.get("model"))
 
 
-def _pretrained(node: Any, key: str) -> Iterator[_Input]:
+def _pretrained(model: Any) -> Iterator[_Input]:
     """Yield the checkpoints that parts of a model start from, at any depth."""
-    for part_key, part in keyed_items(node, key):
-        for init_key, init in keyed_items(part.get("init_cfg"), f"{part_key}.init_cfg"):
-            path = init.get("checkpoint")
-            if path and type_name(init.get("type", "")) in ("Pretrained", "PretrainedInit"):
-                scratch = f"or {part_key}.init_cfg=None to train from scratch"
-                path_key = f"{init_key}.checkpoint"
-                yield from _checkpoint(path, path_key, f"{_set(path_key)}, {scratch}")
+    for path, part in walk(model, ("model",), skip=("init_cfg",)):
+        if not isinstance(part, dict):
+            continue
+        key = dotted(path)
+        for init_key, init in keyed_items(part.get("init_cfg"), f"{key}.init_cfg"):
+            checkpoint = init.get("checkpoint")
+            if checkpoint and type_name(init.get("type", "")) in ("Pretrained", "PretrainedInit"):
+                scratch = f"or {key}.init_cfg=None to train from scratch"
+                checkpoint_key = f"{init_key}.checkpoint"
+                change = f"{_set(checkpoint_key)}, {scratch}"
+                yield from _checkpoint(checkpoint, checkpoint_key, change)
         legacy = part.get("pretrained")
         if isinstance(legacy, str) and legacy.endswith(_WEIGHT_SUFFIXES):
-            legacy_key = f"{part_key}.pretrained"
-            change = f"{_set(legacy_key)}, or {legacy_key}=None to train from scratch"
-            yield from _checkpoint(legacy, legacy_key, change)
-        for name, child in part.items():
-            if name != "init_cfg":
-                yield from _pretrained(child, f"{part_key}.{name}")
+            change = f"{_set(f'{key}.pretrained')}, or {key}.pretrained=None to train from scratch"
+            yield from _checkpoint(legacy, f"{key}.pretrained", change)
 
 
 def _checkpoint(path: str, key: str, change: str) -> Iterator[_Input]:

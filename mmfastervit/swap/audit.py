@@ -1,77 +1,92 @@
-"""Whether the heads of the swapped model read what they read before, and what they declare."""
+"""Whether the built heads of the swapped model read what those of the original did."""
 
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from mmfastervit.config.tree import Path, plain, value_at
+import torch
+from mmengine.config import ConfigDict
+from mmengine.model import BaseModel
+from mmengine.registry import MODELS, DefaultScope
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from .consumers import decode_heads, has_decode_heads, head_indices, neck_configs
+from mmfastervit.config.tree import Path, dotted, plain, value_at, walk
+from mmfastervit.errors import explained
+from mmfastervit.logs import warnings_only
+
 from .errors import SwapAuditError
-from .levels import Level, is_dilated
-from .measure import measure
-from .planning import Swap, scope_of
+from .levels import Level, is_dilated, nominal_stride
+from .measure import IMAGE_SIZE, ShapesOnly, measure, without_weights
+from .planning import Swap
+from .zoo import necks_of
 
 _DECLARED = ("strides", "featmap_strides", "feature_strides")
+_NOT_HEADS = ("backbone", "neck", "data_preprocessor")
+
+
+@dataclass
+class Watched:
+    """What was seen of a built model.
+
+    Args:
+        maps: The maps that reach its heads.
+        reads: Of each head, by name, the positions of those that it makes something of.
+        failures: Of each head that could not be run to its end, why.
+    """
+
+    maps: list[Level]
+    reads: dict[str, list[int]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
 
 
 def audit(swap: Swap) -> list[str]:
-    """Compare every map that reaches a head before and after the swap.
+    """Build both models, run them, and compare every map that a head is seen to read.
 
-    Both models' backbones and necks are built from the finished configs and run, so this depends
-    on none of the rules that made the changes.
+    Neither the rules that made the changes nor what they know of named parts is asked.
 
     Returns:
         A line for each head whose map has another stride, which only dilated networks cause.
 
     Raises:
-        SwapAuditError: a head reads a map of other channels or another stride than it should.
+        SwapAuditError: a head reads a map of another stride than it should, or can't be run.
     """
-    before, after = plain(swap.original.to_dict()), plain(swap.config.to_dict())
-    scope = scope_of(before)
-    parts = [value_at(cfg, swap.model_path) for cfg in (before, after)]
-    (old, old_out), (_, new_out) = (
-        measure(
-            part["backbone"], neck_configs(part), scope, parts[0]["backbone"].get("in_channels", 3)
-        )
-        for part in parts
-    )
-    may_coarsen, outs = is_dilated(old), (old_out, new_out)
-    if has_decode_heads(parts[0]):
-        reads = [_decode_reads(part, out) for part, out in zip(parts, outs, strict=True)]
-    else:
-        reads = [{"heads": list(out)} for out in outs]
-    differences = []
-    for name, levels in reads[0].items():
-        differences += _compare(name, levels, reads[1].get(name), may_coarsen)
-    _check_declared(parts, swap.model_path, old_out, new_out)
+    configs = (plain(cfg.to_dict()) for cfg in (swap.original, swap.config))
+    parts = [value_at(cfg, swap.model_path) for cfg in configs]
+    scope, in_channels = swap.original.get("default_scope"), parts[0]["backbone"].get("in_channels")
+    with explained("the original model cannot be built and run"):
+        old = watch(parts[0], scope, in_channels or 3)
+    try:
+        new = watch(parts[1], scope, in_channels or 3)
+    except Exception as error:  # whatever building or running it raises
+        raise SwapAuditError(f"the swapped model cannot be built and run: {error}") from error
+    levels, _ = measure(parts[0]["backbone"], necks_of(parts[0]), scope, in_channels or 3)
+    may_coarsen, differences = is_dilated(levels), list[str]()
+    for head, before in old.reads.items():
+        if head in new.failures and head not in old.failures:
+            raise SwapAuditError(f"{head} cannot run any more: {new.failures[head]}")
+        after = new.reads.get(head, [])
+        strides = [
+            [seen.maps[i].stride for i in read] for seen, read in ((old, before), (new, after))
+        ]
+        differences += _compare(head, strides[0], strides[1], may_coarsen)
+    if not any(head.startswith(("decode_head", "auxiliary_head")) for head in old.reads):
+        strides = [[level.stride for level in model.maps] for model in (old, new)]
+        differences += _compare("heads", strides[0], strides[1], may_coarsen)
+    _check_declared(parts, swap.model_path, old.maps, new.maps)
     return differences
 
 
-def _decode_reads(part: dict, levels: Sequence[Level]) -> dict[str, list[Level]]:
-    reads = {}
-    for path, head in decode_heads(part, ()):
-        name = ".".join(map(str, path))
-        reads[name] = [levels[i] for i in head_indices(head, len(levels))]
-        declared = head["in_channels"]
-        declared = [declared] if isinstance(declared, int) else list(declared)
-        found = [level.channels for level in reads[name]]
-        both = min(len(declared), len(found))  # a low-level map is declared apart, unread ones too
-        if declared[-both:] != found[-both:]:
-            raise SwapAuditError(f"{name} declares channels {declared} and reads {found}")
-    return reads
-
-
-def _compare(
-    name: str, old: Sequence[Level], new: Sequence[Level] | None, may_coarsen: bool
-) -> Iterator[str]:
-    if new is None or len(old) != len(new):
-        raise SwapAuditError(f"{name} read {len(old)} maps, and now {len(new or ())}")
-    before, after = [level.stride for level in old], [level.stride for level in new]
-    if before == after:
+def _compare(name: str, old: list[int], new: list[int], may_coarsen: bool) -> Iterator[str]:
+    if len(old) != len(new):
+        raise SwapAuditError(f"{name} read {len(old)} maps, and now {len(new)}")
+    if old == new:
         return
-    if not may_coarsen or any(a < b for a, b in zip(after, before, strict=True)):
-        raise SwapAuditError(f"{name} read strides {before}, and now {after}")
-    yield f"{name} read strides {before}, and now {after}"
+    if not may_coarsen or any(after < before for before, after in zip(old, new, strict=True)):
+        raise SwapAuditError(f"{name} read strides {old}, and now {new}")
+    yield f"{name} read strides {old}, and now {new}"
 
 
 def _check_declared(
@@ -79,7 +94,14 @@ def _check_declared(
 ) -> None:
     """A head that declared the true strides must declare the true ones again."""
     true = [[level.stride for level in levels] for levels in (old, new)]
-    declared = [dict(_declarations(part, path)) for part in parts]
+    declared = [
+        {
+            dotted(place): list(value)
+            for place, value in walk(part, path, skip=("backbone", "neck"))
+            if place[-1] in _DECLARED and isinstance(value, (list, tuple))
+        }
+        for part in parts
+    ]
     for place, before in declared[0].items():
         after = declared[1].get(place)
         was_true = before == true[0][: len(before)]
@@ -87,15 +109,118 @@ def _check_declared(
             raise SwapAuditError(f"{place} declares strides {after}, and the maps have {true[1]}")
 
 
-def _declarations(value: Any, path: Path) -> Iterator[tuple[str, list[int]]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key in ("backbone", "neck"):
-                continue
-            if key in _DECLARED and isinstance(inner, (list, tuple)):
-                yield ".".join(map(str, (*path, key))), list(inner)
-            else:
-                yield from _declarations(inner, (*path, key))
-    elif isinstance(value, (list, tuple)):
-        for i, inner in enumerate(value):
-            yield from _declarations(inner, (*path, i))
+def watch(part: dict, scope: str | None, in_channels: int) -> Watched:
+    """Build a model from its config and run it on an image, head by head."""
+    with DefaultScope.overwrite_default_scope(scope), warnings_only(), torch.no_grad():
+        try:
+            with ShapesOnly():
+                model = _build(part).to("meta")
+            return _run(model, in_channels, "meta")
+        except (AssertionError, NotImplementedError, RuntimeError, TypeError):
+            # operators, and settings of losses, that want tensors with memory
+            return _run(_build(part), in_channels, "cpu")
+
+
+def _build(part: dict) -> BaseModel:
+    return MODELS.build(ConfigDict(without_weights(part))).eval()
+
+
+def _run(model: BaseModel, in_channels: int, device: str) -> Watched:
+    side = IMAGE_SIZE if device == "meta" else IMAGE_SIZE // 2
+    with torch.device(device):
+        maps = model.extract_feat(torch.zeros(1, in_channels, side, side))
+        maps = (maps,) if isinstance(maps, Tensor) else tuple(maps)
+        seen, before = Watched([_level(features, side) for features in maps]), None
+        for name, head in _heads(model):
+            reads = _Reads(maps)
+            try:
+                with reads:
+                    before = _call(head, maps, before, side)
+            except Exception as error:  # a head of the zoo, run on what it may not be made for
+                if device == "meta" and _wants_memory(error):
+                    raise
+                seen.failures[name] = f"{type(error).__name__}: {error}"
+            if reads.places:
+                seen.reads[name] = sorted(reads.places)
+    return seen
+
+
+def _wants_memory(error: Exception) -> bool:
+    """Whether an operator refuses tensors that have a shape alone."""
+    words = ("must be a CPU tensor", "meta", "Meta", "data pointer", "not implemented for")
+    return isinstance(error, (NotImplementedError, RuntimeError)) and any(
+        word in str(error) for word in words
+    )
+
+
+def _level(features: Tensor, image: int) -> Level:
+    is_map = features.ndim == 4
+    return Level(features.shape[1], nominal_stride(image, features.shape[-1]) if is_map else 0)
+
+
+def _heads(model: BaseModel) -> Iterator[tuple[str, Callable]]:
+    """What may read the maps: the model's parts after the neck, those of a RoI head one by one."""
+    if hasattr(model, "pre_transformer"):
+        yield "pre_transformer", lambda maps, samples: model.pre_transformer(maps, samples)
+    for name, child in model.named_children():
+        if name not in _NOT_HEADS:
+            yield from _parts(name, child)
+
+
+def _parts(name: str, module: nn.Module) -> Iterator[tuple[str, Callable]]:
+    if name != "roi_head" and not isinstance(module, nn.ModuleList):
+        if type(module).forward is not nn.Module.forward:  # it has one of its own
+            yield name, module
+        return
+    for inner, child in module.named_children():
+        yield from _parts(f"{name}.{inner}", child)
+
+
+def _call(head: Any, maps: tuple[Tensor, ...], before: Any, side: int) -> Any:
+    """Call a head with the maps and, where it wants more, what the head before it gave or a sample.
+
+    A RoI extractor looks its map up by the size of a box: it is asked for all of them.
+    """
+    if hasattr(head, "roi_layers"):
+        for features in maps[: len(head.roi_layers)]:
+            if features.shape[1] != head.out_channels:
+                raise ValueError(f"{head.out_channels} channels declared, {features.shape[1]} read")
+            features.add(0)
+        return before
+    wanted = inspect.signature(getattr(head, "forward", head)).parameters.values()
+    required = [p for p in wanted if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    if len(required) < 2:
+        return head(maps)
+    size = (side, side)
+    sample = dict(img_shape=size, ori_shape=size, pad_shape=size, batch_input_shape=size)
+    return head(maps, [BaseDataElement(metainfo=sample)] if before is None else before)
+
+
+class _Reads(TorchFunctionMode):
+    """Notes which maps something is made of: convolutions, sums, resized copies of them."""
+
+    def __init__(self, maps: Sequence[Tensor]):
+        super().__init__()
+        self.maps = {id(features): i for i, features in enumerate(maps)}
+        self.places: set[int] = set()
+
+    def __torch_function__(
+        self, func: Callable, types: Any, args: Sequence = (), kwargs: Mapping | None = None
+    ) -> Any:
+        given = [*args, *(kwargs or {}).values()]
+        try:
+            made = func(*args, **(kwargs or {}))
+        except Exception:
+            self._note(given)
+            raise
+        if isinstance(made, Tensor) or (
+            isinstance(made, (list, tuple)) and any(isinstance(one, Tensor) for one in made)
+        ):
+            self._note(given)
+            for one in given:
+                if isinstance(one, (list, tuple)):
+                    self._note(one)
+        return made
+
+    def _note(self, given: Sequence) -> None:
+        self.places.update(self.maps[id(one)] for one in given if id(one) in self.maps)

@@ -1,19 +1,20 @@
 """The FasterViT that takes the old backbone's place."""
 
-import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmfastervit.archs import resolve_arch
-from mmfastervit.checkpoint.published import LICENCE, PUBLISHED, SCHEME
+from mmfastervit.checkpoint.published import PUBLISHED, SCHEME
 from mmfastervit.config.tree import type_name
 from mmfastervit.models import FasterViT
+from mmfastervit.signatures import options_of
 
-_SYNCHRONISED = ("SyncBN", "MMSyncBN", "SyncBatchNorm")
+from .zoo import SYNCHRONISED_NORMS
+
 FROM_SCRATCH = "none"
-_SETTLED = ("self", "arch", "in_channels", "out_indices", "init_cfg")
-OPTIONS = tuple(name for name in inspect.signature(FasterViT).parameters if name not in _SETTLED)
+_SETTLED = ("arch", "in_channels", "out_indices", "init_cfg")
+OPTIONS = options_of(FasterViT, _SETTLED)
 
 
 def fastervit_config(
@@ -40,7 +41,9 @@ def fastervit_config(
     unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
         raise TypeError(f"unknown backbone options {unknown}; there are {', '.join(OPTIONS)}")
-    config = dict(type="mmfastervit.FasterViT", arch=arch if isinstance(arch, str) else dict(arch))
+    config: dict[str, Any] = dict(
+        type="mmfastervit.FasterViT", arch=arch if isinstance(arch, str) else dict(arch)
+    )
     if in_channels != 3:
         config["in_channels"] = in_channels
     if tuple(stages) != (0, 1, 2, 3):
@@ -91,13 +94,7 @@ def _existing_file(name: str) -> str:
 
 def settings_of(old: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of the old backbone that FasterViT takes over: checkpointing, synchronised BN."""
-    kept = {"with_cp": True} if old.get("with_cp") is True else {}
-    if type_name((old.get("norm_cfg") or {}).get("type", "")) in _SYNCHRONISED:
+    kept: dict[str, Any] = {"with_cp": True} if old.get("with_cp") is True else {}
+    if type_name((old.get("norm_cfg") or {}).get("type", "")) in SYNCHRONISED_NORMS:
         kept["norm_cfg"] = dict(type="SyncBN", requires_grad=True)
     return kept
-
-
-def licence_note(checkpoint: str | None) -> str | None:
-    """What the publisher of the weights allows; None for other weights."""
-    published = checkpoint is not None and checkpoint.startswith(SCHEME)
-    return f"{checkpoint}: its publisher allows {LICENCE}" if published else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmfastervit.config.tree import Path, plain
+from mmfastervit.config.tree import Path, dotted, plain
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,20 @@ class Change:
     @property
     def key(self) -> str:
         """The place as ``--cfg-options`` writes it."""
-        return ".".join(map(str, self.path))
+        return dotted(self.path)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rule of the swap does.
+
+    Args:
+        changes: Every value that it sets.
+        notes: Consequences that no single change shows.
+    """
+
+    changes: Sequence[Change] = ()
+    notes: Sequence[str] = ()
 
 
 def without_marker(value: Any) -> Any:

@@ -8,19 +8,19 @@ from typing import Any
 import torch
 from mmengine.config import ConfigDict
 from mmengine.logging import MessageHub
-from mmengine.model import revert_sync_batchnorm
+from mmengine.model import BaseModel, revert_sync_batchnorm
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
-from torch import nn
 
-from mmfastervit.config.tree import plain, type_name, value_at
+from mmfastervit.config.tree import plain, rebuild, type_name, value_at
 from mmfastervit.logs import warnings_only
 
 from .audit import audit
 from .errors import SwapAuditError
 from .measure import without_weights
-from .planning import Swap, scope_of
+from .planning import Swap
 from .samples import image_size, make_batch
+from .zoo import CHOOSE_QUERIES
 
 _SEED = 0
 _SAMPLED_POINTS = 128
@@ -43,9 +43,9 @@ def check(swap: Swap) -> list[str]:
         "every head reads maps of the strides it read before"
     ]
     cfg = plain(swap.config.to_dict())
-    with generated_run(scope_of(cfg)):
+    with generated_run(cfg.get("default_scope")):
         model = build(cfg, swap.model_path)
-        batch = make_batch(cfg, value_at(cfg, swap.model_path), scope_of(cfg))
+        batch = make_batch(cfg, value_at(cfg, swap.model_path), cfg.get("default_scope"))
         loss = train_once(model, cfg, batch)
         lines.append(f"one training step: loss {loss:.3g}, every backbone parameter has a gradient")
         results = predict_once(model, batch)
@@ -67,26 +67,21 @@ def generated_run(scope: str | None) -> Iterator[None]:
         yield
 
 
-def build(cfg: dict, model_path: tuple) -> nn.Module:
+def build(cfg: dict, model_path: tuple) -> BaseModel:
     """Build the model at ``model_path`` with fresh weights, for one process without a GPU."""
     part = without_weights(value_at(cfg, model_path))
     if "data_preprocessor" not in part:
         part["data_preprocessor"] = _preprocessor(cfg)
     _make_cheap(part)
-    part = _without_process_group(part)
+    part = rebuild(part, _without_process_group)
     model = revert_sync_batchnorm(MODELS.build(ConfigDict(copy.deepcopy(part))))
     model.init_weights()
     return model
 
 
-def _without_process_group(part: Any) -> Any:
+def _without_process_group(node: dict) -> dict:
     """Take plain batch normalisation where mmcv's synchronised one asks for other processes."""
-    if isinstance(part, dict):
-        kept = {key: _without_process_group(value) for key, value in part.items()}
-        return {**kept, "type": "BN"} if kept.get("type") == "MMSyncBN" else kept
-    if isinstance(part, (list, tuple)):
-        return type(part)(_without_process_group(value) for value in part)
-    return part
+    return {**node, "type": "BN"} if node.get("type") == "MMSyncBN" else node
 
 
 def _make_cheap(part: dict) -> None:
@@ -96,7 +91,7 @@ def _make_cheap(part: dict) -> None:
     if type_name(preprocessor.get("type", "")) == "SegDataPreProcessor":
         preprocessor.pop("size_divisor", None)
         preprocessor["size"] = image_size(part)
-    two_stages = part.get("as_two_stage") or part["type"] in ("DINO", "DDQDETR")
+    two_stages = part.get("as_two_stage") or type_name(part["type"]) in CHOOSE_QUERIES
     if two_stages and part.get("num_queries", 0) > _QUERIES:  # chosen among a small image's pixels
         part["num_queries"] = _QUERIES
     for owner in (part, part.get("decode_head"), part.get("panoptic_head"), part.get("track_head")):
@@ -115,7 +110,7 @@ def _preprocessor(cfg: dict) -> dict:
     return copy.deepcopy(outer)
 
 
-def train_once(model: nn.Module, cfg: dict, batch: dict) -> float:
+def train_once(model: BaseModel, cfg: dict, batch: dict) -> float:
     """Run one step of the config's optimizer.
 
     Returns:
@@ -142,7 +137,7 @@ def train_once(model: nn.Module, cfg: dict, batch: dict) -> float:
     return loss.item()
 
 
-def _optim_wrapper(model: nn.Module, cfg: dict) -> OptimWrapper:
+def _optim_wrapper(model: BaseModel, cfg: dict) -> OptimWrapper:
     """The config's, in full precision, as a CPU has no other."""
     settings = copy.deepcopy(cfg.get("optim_wrapper"))
     if not settings or "optimizer" not in settings:
@@ -154,7 +149,7 @@ def _optim_wrapper(model: nn.Module, cfg: dict) -> OptimWrapper:
 
 
 @torch.no_grad()
-def predict_once(model: nn.Module, batch: dict) -> int:
+def predict_once(model: BaseModel, batch: dict) -> int:
     """Run one inference step on one image; return the number of samples that came out."""
     model.eval()
     one = {key: copy.deepcopy(values[:1]) for key, values in batch.items()}
@@ -162,5 +157,5 @@ def predict_once(model: nn.Module, batch: dict) -> int:
     return len(_forward(model, data, "predict"))
 
 
-def _forward(model: nn.Module, data: Any, mode: str) -> Any:
+def _forward(model: BaseModel, data: Any, mode: str) -> Any:
     return model(**data, mode=mode) if isinstance(data, dict) else model(*data, mode=mode)

@@ -12,7 +12,7 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from mmfastervit.config.tree import plain, type_name
+from mmfastervit.config.tree import plain, rebuild, type_name
 from mmfastervit.errors import explained
 
 from .levels import Level, nominal_stride
@@ -39,6 +39,7 @@ def measure(
         ValueError: the backbone or a neck can't be built, or gives no maps of such an image.
     """
     image = ((in_channels, IMAGE_SIZE),)
+    after: tuple[tuple[int, int], ...]
     name = type_name(backbone.get("type", "without a type"))
     size = f"a {IMAGE_SIZE}x{IMAGE_SIZE} image"
     with explained(f"the backbone {name} can't be built and run on {size} by its config"):
@@ -60,17 +61,17 @@ def _source(parts: Sequence[dict]) -> str:
 
 def without_weights(part: Any) -> Any:
     """Drop whatever would load a checkpoint when the part is built or initialised."""
-    if isinstance(part, dict):
-        kept = {key: without_weights(value) for key, value in part.items() if key != "init_cfg"}
+
+    def drop(node: dict) -> dict:
+        kept = {key: value for key, value in node.items() if key != "init_cfg"}
         if kept.get("pretrained"):
             kept["pretrained"] = False if kept["pretrained"] is True else None
         return kept
-    if isinstance(part, (list, tuple)):
-        return type(part)(without_weights(value) for value in part)
-    return part
+
+    return rebuild(part, drop)
 
 
-class _ShapesOnly(TorchFunctionMode):
+class ShapesOnly(TorchFunctionMode):
     """Give parameters no memory, and leave tables that are read while a model is built alone."""
 
     factories = frozenset((torch.empty, torch.zeros, torch.ones, torch.randn, torch.rand))
@@ -96,7 +97,7 @@ def _measure(
 ) -> tuple[tuple[int, int], ...]:
     """Channels and side of the maps that come out, from those that go in; side 0 of a vector."""
     try:
-        with _ShapesOnly():
+        with ShapesOnly():
             modules = [module.to("meta") for module in _build(parts, scope)]
         return _run(modules, inputs, "meta")
     except (NotImplementedError, RuntimeError):  # mmcv's operators want tensors with memory
@@ -115,7 +116,7 @@ def _run(
     for module in modules:
         module.eval()
     with torch.device(device):
-        maps = tuple(torch.zeros(1, channels, side, side) for channels, side in inputs)
+        maps: Any = tuple(torch.zeros(1, channels, side, side) for channels, side in inputs)
         maps = maps[0] if maps[0].shape[-1] == IMAGE_SIZE else maps  # an image, no list of maps
         for module in modules:
             maps = module(tuple(maps) if isinstance(maps, list) else maps)
@@ -160,6 +161,6 @@ def parameter_names(backbone: dict, scope: str | None) -> tuple[str, ...]:
 
 @lru_cache(maxsize=256)
 def _parameter_names(parts: str, scope: str | None) -> tuple[str, ...]:
-    with _ShapesOnly():
+    with ShapesOnly():
         (backbone,) = _build(parts, scope)
     return tuple(name for name, _ in backbone.named_parameters())

@@ -4,18 +4,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mmfastervit.config.tree import type_name
+from mmfastervit.config.tree import dict_at, type_name, walk
+
+from .zoo import IMAGE_SIZES, TAKE_PROPOSALS
 
 IMAGE_SIDE = 64
 BATCH = 2
 _BOXES = ((4, 6, 30, 35), (25, 20, 60, 55), (10, 32, 26, 62))  # of a 64x64 image
 _RGB = 3
-_SIDES = {"DDOD": 384}  # its deformable convolutions want 3 pixels on the level of stride 128
 
 
-def make_batch(cfg: dict, model: dict, scope: str) -> dict[str, list]:
+def make_batch(cfg: dict, model: dict, scope: str | None) -> dict[str, list]:
     """Make a batch as the data loader would hand it to the model.
 
     Args:
@@ -28,7 +30,7 @@ def make_batch(cfg: dict, model: dict, scope: str) -> dict[str, list]:
     images = [
         torch.randint(0, 256, (channels, height, width), dtype=torch.uint8) for _ in range(BATCH)
     ]
-    make = {"mmseg": _segmentation, "mmpretrain": _classification}.get(scope, _detection)
+    make = {"mmseg": _segmentation, "mmpretrain": _classification}.get(scope or "", _detection)
     kind = type_name(model["type"])
     if kind in ("BaseReID", "ImageClassifier"):
         make = _identity if kind == "BaseReID" else _classification
@@ -39,13 +41,10 @@ def make_batch(cfg: dict, model: dict, scope: str) -> dict[str, list]:
 
 
 def image_size(model: dict) -> tuple[int, int]:
-    """64x64, unless the model was made for one size."""
-    if type_name(model["type"]) == "BaseReID":
-        return 256, 128
-    head = model.get("bbox_head")
-    anchors = head.get("anchor_generator") if isinstance(head, dict) else None
-    side = (anchors or {}).get("input_size", _SIDES.get(type_name(model["type"]), IMAGE_SIDE))
-    return side, side
+    """64x64, unless the model was made for another size."""
+    kind = type_name(model["type"])
+    side = dict_at(model, ("bbox_head", "anchor_generator")).get("input_size", IMAGE_SIDE)
+    return IMAGE_SIZES.get(kind, (side, side))
 
 
 def _meta(index: int, size: tuple[int, int]) -> dict[str, Any]:
@@ -62,7 +61,7 @@ def _boxes(size: tuple[int, int]) -> Tensor:
     return torch.tensor(_BOXES, dtype=torch.float32) * scale
 
 
-def _detection(cfg: dict, model: dict, index: int, size: tuple[int, int]):
+def _detection(cfg: dict, model: dict, index: int, size: tuple[int, int]) -> BaseDataElement:
     from mmdet.structures import DetDataSample
     from mmdet.structures.bbox import HorizontalBoxes
     from mmdet.structures.mask import BitmapMasks
@@ -81,7 +80,7 @@ def _detection(cfg: dict, model: dict, index: int, size: tuple[int, int]):
     if loads_masks(cfg):
         sample.gt_instances.masks = BitmapMasks(masks, *size)
         sample.ignored_instances.masks = BitmapMasks(masks[:0], *size)
-    if type_name(model["type"]) == "FastRCNN":  # others make their own
+    if type_name(model["type"]) in TAKE_PROPOSALS:
         sample.proposals = InstanceData(bboxes=boxes + 3, scores=torch.ones(len(boxes)))
     step = semantic_step(cfg)
     sample.gt_sem_seg = PixelData(sem_seg=_semantic(boxes, labels, size)[:, ::step, ::step])
@@ -111,25 +110,18 @@ def semantic_step(cfg: dict) -> int:
     return round(1 / scale)
 
 
-def count_classes(model: Any) -> int:
+def count_classes(model: dict) -> int:
     """The smallest number of classes that a head of the model tells apart."""
-    found = list(_class_counts(model))
-    return min(found) if found else 1
+    keys = ("num_classes", "num_things_classes")
+    found = [
+        value
+        for path, value in walk(model)
+        if path and path[-1] in keys and isinstance(value, int) and value
+    ]
+    return min(found, default=1)
 
 
-def _class_counts(value: Any):
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if key in ("num_classes", "num_things_classes") and isinstance(inner, int) and inner:
-                yield inner
-            else:
-                yield from _class_counts(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _class_counts(inner)
-
-
-def _segmentation(cfg: dict, model: dict, index: int, size: tuple[int, int]):
+def _segmentation(cfg: dict, model: dict, index: int, size: tuple[int, int]) -> BaseDataElement:
     from mmengine.structures import PixelData
     from mmseg.structures import SegDataSample
 
@@ -141,13 +133,13 @@ def _segmentation(cfg: dict, model: dict, index: int, size: tuple[int, int]):
     return sample
 
 
-def _classification(cfg: dict, model: dict, index: int, size: tuple[int, int]):
+def _classification(cfg: dict, model: dict, index: int, size: tuple[int, int]) -> BaseDataElement:
     from mmpretrain.structures import DataSample
 
     return DataSample(metainfo=_meta(index, size)).set_gt_label(index % count_classes(model))
 
 
-def _identity(cfg: dict, model: dict, index: int, size: tuple[int, int]):
+def _identity(cfg: dict, model: dict, index: int, size: tuple[int, int]) -> BaseDataElement:
     from mmdet.structures import ReIDDataSample
 
     return ReIDDataSample(metainfo=_meta(index, size)).set_gt_label(index % count_classes(model))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mmfastervit.config.tree import ABSENT, plain, type_name, value_at
+from mmfastervit.config.tree import ABSENT, dotted, plain, type_name, value_at
 
 from .changes import Change, without_marker
 from .planning import Swap
@@ -34,13 +34,13 @@ def parts_of(swap: Swap) -> str:
 def _part(swap: Swap, change: Change) -> str:
     """The part that a change belongs to: a child of the model, or a section of the config."""
     depth = len(swap.model_path) if change.path[: len(swap.model_path)] == swap.model_path else 0
-    return ".".join(map(str, change.path[: depth + 1]))
+    return dotted(change.path[: depth + 1])
 
 
 def _parts(swap: Swap) -> list[str]:
     model = value_at(plain(swap.original.to_dict()), swap.model_path)
     inside = [key for key, value in model.items() if isinstance(value, (dict, list)) and value]
-    return [".".join((*swap.model_path, key)) for key in inside if not key.endswith("_cfg")]
+    return [dotted((*swap.model_path, key)) for key in inside if not key.endswith("_cfg")]
 
 
 def _describe(change: Change) -> list[str]:

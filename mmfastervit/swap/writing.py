@@ -1,24 +1,23 @@
 """Writing a swap as the config file that a person would write."""
 
 import copy
-import os
-import uuid
 from collections.abc import Collection, Sequence
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 from mmengine.config import Config
 
 from mmfastervit.config.files import config_files
 from mmfastervit.config.source import WIDTH, Name, flat, render, subscript
-from mmfastervit.config.tree import plain
+from mmfastervit.config.tree import Path, dotted, plain
+from mmfastervit.files import written_whole
 
 from .changes import Change
 from .errors import SwapAuditError
 from .planning import Swap
 
 
-def write_config(swap: Swap, base: str, target: Path, *, force: bool = False) -> None:
+def write_config(swap: Swap, base: str, target: FilePath, *, force: bool = False) -> None:
     """Write a swap to a new config file, complete or not at all, and read it back.
 
     Args:
@@ -32,17 +31,15 @@ def write_config(swap: Swap, base: str, target: Path, *, force: bool = False) ->
             ``force`` is not set, or the original is read from it.
         SwapAuditError: the file, read back, does not say what the swap says.
     """
-    check_target(target, force=force, sources=_sources(swap))
-    part = target.with_name(f"{target.stem}_{uuid.uuid4().hex}.py")
-    try:
+    name = swap.original.filename  # None, or no longer there, of a config that was made in memory
+    sources = config_files(name) if name and FilePath(name).is_file() else ()
+    check_target(target, force=force, sources=sources)
+    with written_whole(target) as part:
         part.write_text(config_text(swap, base), encoding="utf-8")
         compare(swap, Config.fromfile(part))
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
-def check_target(target: Path, *, force: bool, sources: Collection[Path]) -> None:
+def check_target(target: FilePath, *, force: bool, sources: Collection[FilePath]) -> None:
     """Look before the work whether a config can be written.
 
     Args:
@@ -67,11 +64,6 @@ def check_target(target: Path, *, force: bool, sources: Collection[Path]) -> Non
         raise ValueError(f"--out {target} is there already; --force replaces it")
 
 
-def _sources(swap: Swap) -> tuple[Path, ...]:
-    name = swap.original.filename  # None, or no longer there, of a config that was made in memory
-    return config_files(name) if name and Path(name).is_file() else ()
-
-
 def compare(swap: Swap, read: Config) -> None:
     """Raise SwapAuditError where ``read`` does not say what ``swap`` says."""
     variables = {name for name, _, _ in _split(swap.changes, set(swap.original.to_dict()))[0]}
@@ -93,7 +85,7 @@ def config_text(swap: Swap, base: str) -> str:
         _base_line(base),
     ]
     for name, place, changes in lists:
-        lines += ["", f"{name} = _base_.{'.'.join(place)}"]
+        lines += ["", f"{name} = _base_.{dotted(place)}"]
         for change in changes:
             left = name + subscript(change.path[len(place) :])
             lines.append(f"{left} = {render(change.now, len(left) + 3)}")
@@ -132,19 +124,18 @@ def _split(
     return [(name, place, inner) for place, (name, inner) in lists.items()], tree
 
 
-def _put(tree: dict, path: Sequence[str], value: Any) -> None:
+def _put(tree: dict, path: Path, value: Any) -> None:
     for key in path[:-1]:
         tree = tree.setdefault(key, {})
     tree[path[-1]] = copy.deepcopy(value)  # later changes may reach into it
 
 
-def _variable(place: Sequence[str], taken: set[str], used: set[str]) -> str:
+def _variable(place: Path, taken: set[str], used: set[str]) -> str:
+    name, unusable = str(place[-1]), taken | used
     if len(place) == 1:
-        return place[0]
-    if place[-1] == "pipeline":  # may replace the base's variable of that name, as a person would
-        name, unusable = place[0].replace("dataloader", "pipeline"), used
-    else:
-        name, unusable = place[-1], taken | used
+        return name
+    if name == "pipeline":  # may replace the base's variable of that name, as a person would
+        name, unusable = str(place[0]).replace("dataloader", "pipeline"), used
     for key in reversed(place[:-1]):
         if name in unusable:
             name = f"{key}_{name}"

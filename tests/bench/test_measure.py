@@ -1,18 +1,32 @@
 """Counts of operations against sums by hand; timing in turns."""
 
+import subprocess
+import sys
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
-from mmfastervit import measure
+from mmfastervit.bench import measure
 from mmfastervit.bench.measure import (
+    attention_kernels,
     count_gflops,
+    count_operations,
     count_parameters,
+    import_seconds,
+    kind_of,
     matrix_rate,
+    operations_by_kind,
+    peak_memory,
     ratio,
+    seconds_by_kind,
+    spread,
     time_interleaved,
 )
 from mmfastervit.models.layers.attention import Attention
+
+MIB = 2**20
 
 
 def test_convolutions_count_two_operations_a_product():
@@ -55,3 +69,118 @@ def test_the_matrix_rate_is_that_of_the_fastest_product(monkeypatch):
     seconds = iter([4.0, 2.0, 8.0, *[5.0] * 7])
     monkeypatch.setattr(measure, "time_once", lambda function, device: next(seconds))
     assert matrix_rate(lambda: torch.ones(1), 6.0, "cuda") == 3.0
+
+
+def test_operations_count_attention():
+    class Attend(nn.Module):
+        def forward(self, x):
+            return nn.functional.scaled_dot_product_attention(x, x, x)
+
+    x = torch.randn(2, 3, 50, 16)
+    assert count_gflops(Attend(), x) == pytest.approx(2 * 3 * 2 * (2 * 50 * 50 * 16) / 1e9)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.Linear(32, 64), (8, 32)),
+        (nn.Conv2d(8, 16, 3, stride=2), (2, 8, 9, 9)),
+        (nn.Conv2d(8, 8, 3, groups=8), (2, 8, 9, 9)),
+        (nn.ConvTranspose2d(8, 4, 3, groups=2), (2, 8, 9, 9)),
+    ],
+    ids=["linear", "convolution", "depthwise", "transposed"],
+)
+def test_operations_of_a_training_step_are_three_of_inference(layer, shape):
+    x = torch.randn(shape, requires_grad=True)
+    inference = count_operations(partial(layer, x))
+    assert count_operations(lambda: layer(x).sum().backward()) == pytest.approx(3 * inference)
+
+
+class OneOfEach(nn.Module):
+    """A convolution, attention, a linear layer and an activation."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(4, 8, 3, padding=1, bias=False)
+        self.linear = nn.Linear(8, 16)
+
+    def forward(self, x):
+        tokens = self.conv(x).flatten(2).mT  # (2, 36, 8)
+        heads = tokens[:, None]
+        attended = nn.functional.scaled_dot_product_attention(heads, heads, heads)
+        return self.linear(attended).relu()
+
+
+@pytest.mark.parametrize("trains", [False, True])
+def test_operations_and_time_are_sorted_by_kind(trains):
+    model = OneOfEach().train(trains)
+    x = torch.randn(2, 4, 6, 6, requires_grad=True)
+
+    def call():
+        y = model(x)
+        if trains:
+            y.sum().backward()
+
+    pixels, steps = 2 * 36, 3 if trains else 1
+    expected = dict(convolution=4 * 8 * 9, linear=8 * 16, attention=2 * 36 * 8)
+    operations = {kind: 2 * pixels * each * steps / 1e9 for kind, each in expected.items()}
+    assert operations_by_kind(call) == pytest.approx(operations)
+    seconds = seconds_by_kind(call)
+    assert seconds.keys() == {*expected, "other"}
+    assert all(part > 0 for part in seconds.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("aten::mkldnn_convolution", "convolution"),
+        ("aten::convolution_backward", "convolution"),
+        ("aten.addmm", "linear"),
+        ("aten::_scaled_dot_product_flash_attention_for_cpu", "attention"),
+        ("aten::bmm", "attention"),
+        ("aten::_safe_softmax", "attention"),
+        ("aten::gelu", "other"),
+    ],
+)
+def test_kinds_of_operations(name, kind):
+    assert kind_of(name) == kind
+
+
+def test_the_kernel_of_attention_is_named():
+    x = torch.randn(1, 2, 5, 8)
+    attend = nn.functional.scaled_dot_product_attention
+    (kernel,) = attention_kernels(lambda: attend(x, x, x))
+    assert kernel.startswith("scaled_dot_product_flash_attention")
+    assert attention_kernels(lambda: x @ x.mT) == ("math",)
+
+
+def test_memory_is_the_peak_of_what_lives_at_once():
+    def prepare():
+        kept = torch.ones(2 * MIB)  # of 4 bytes
+
+        def call():
+            for _ in range(3):
+                (kept + 1).sum()
+
+        return call
+
+    assert peak_memory(prepare) == pytest.approx(16, abs=0.1)
+
+
+def test_spread_is_that_of_the_quartiles():
+    assert spread([1.0]) == 0
+    assert spread([8.0, 9.0, 10.0, 11.0, 12.0]) == pytest.approx(0.2)
+
+
+def test_importing_the_package_leaves_what_is_heavy_alone():
+    """How long it takes is for --target to measure."""
+    heavy = {"mmcv", "mmdet", "mmseg", "mmpretrain", "matplotlib", "onnx", "onnxruntime", "cv2"}
+    command = "import mmengine.runner, sys; before = set(sys.modules); import mmfastervit; "
+    command += "print(*set(sys.modules) - before)"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", command], capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "mmfastervit.models" in loaded
+    assert not loaded & heavy
+    assert import_seconds() > 0

@@ -13,6 +13,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.optim import OneCycleParamScheduler
 
 from mmfastervit.checkpoint.allowed import allow_mmengine_checkpoints
+from mmfastervit.checkpoint.reading import read_checkpoint
 
 HERE = Path(__file__).parents[1] / "support"
 TRAIN = HERE.parents[1] / "tools" / "train.py"
@@ -81,6 +82,7 @@ def test_checkpoints_of_both_numpy_generations_are_read(tmp_path, numpy_core):
         best_score=np.float32(0.25),
         history=HistoryBuffer([1.0, 2.0], [1, 1]),
         palette=np.array([[1, 2, 3]], dtype=np.uint8),
+        part=slice(1, 2),
         anneal=OneCycleParamScheduler._annealing_cos,
     )
     path = tmp_path / "checkpoint.pth"
@@ -113,6 +115,8 @@ class Reduced:
         (getattr, (HistoryBuffer, "__subclasses__")),
         (getattr, (np.ndarray, "tofile")),
         (Path, ("evil",)),
+        (np.dtype, ("O", False, True)),
+        (np.dtype, ("V8", False, True)),
     ],
 )
 def test_other_calls_stay_refused(tmp_path, function, arguments):
@@ -125,3 +129,52 @@ def test_other_calls_stay_refused(tmp_path, function, arguments):
 def test_old_torch_without_an_allow_list_is_left_alone(monkeypatch):
     monkeypatch.delattr(torch.serialization, "add_safe_globals", raising=False)
     allow_mmengine_checkpoints()
+
+
+def test_file_does_not_change_the_statistics_of_all_histories(tmp_path):
+    history = HistoryBuffer([1.0, 2.0], [1, 1])
+    torch.save(history, tmp_path / "history.pth")
+    original = dict(HistoryBuffer._statistics_methods)
+    HistoryBuffer._statistics_methods["mean"] = HistoryBuffer.max
+    try:
+        torch.save(history, tmp_path / "changed.pth")
+    finally:
+        HistoryBuffer._statistics_methods.update(original)
+    read = torch.load(tmp_path / "changed.pth", weights_only=True)
+    assert type(read) is HistoryBuffer
+    assert read.statistics("mean") == 1.5
+
+
+def test_scheduler_named_in_a_file_is_not_built(tmp_path):
+    class Names:
+        def __reduce__(self):
+            return OneCycleParamScheduler, ()
+
+    torch.save(Names(), tmp_path / "scheduler.pth")
+    read = torch.load(tmp_path / "scheduler.pth", weights_only=True)
+    assert not isinstance(read, OneCycleParamScheduler)
+
+
+@pytest.mark.skipif(not SAFE_BY_DEFAULT, reason="torch has no safe_globals before 2.6")
+def test_what_mmengines_forks_take_off_the_list_is_read_all_the_same(tmp_path):
+    content = dict(best=np.float32(1), history=HistoryBuffer([1.0], [1]))
+    torch.save(content, tmp_path / "file.pth")
+    theirs = [getattr, np.ndarray, np.dtype, HistoryBuffer, type(np.dtype(np.float32)), slice]
+    with torch.serialization.safe_globals(theirs):
+        torch.load(tmp_path / "file.pth")
+    assert read_checkpoint(tmp_path / "file.pth")["history"].mean() == 1.0
+
+
+class Flagged:
+    """A data type of numbers that its state declares to be of objects."""
+
+    def __reduce__(self):
+        return np.dtype, ("f8", False, True), (3, "<", None, None, None, -1, -1, 1)
+
+
+def test_numbers_are_not_taken_for_objects(tmp_path):
+    torch.save(Flagged(), tmp_path / "flagged.pth")
+    read = torch.load(tmp_path / "flagged.pth", weights_only=True)
+    assert read == np.float64
+    assert not read.hasobject
+    assert not np.dtype(np.float64).hasobject

@@ -1,66 +1,49 @@
-"""The tools as a user runs them: both tasks trained and evaluated on generated data."""
+"""`mmfastervit shapes`, by its file in `tools/`."""
 
-import pickle
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
 import pytest
 
-from mmfastervit.datasets.shapes import write_dataset
-
-ROOT = Path(__file__).resolve().parents[2]
-DET = ROOT / "configs/det/cascade-mask-rcnn_fastervit-0_fpn_shapes.py"
-SEG = ROOT / "configs/seg/upernet_fastervit-0_shapes-256x256.py"
-SMALL = {
-    DET: ["train_cfg.max_epochs=1", "default_hooks.checkpoint.interval=1"],
-    SEG: [
-        "train_cfg.max_iters=2",
-        "train_cfg.val_interval=2",
-        "default_hooks.checkpoint.interval=2",
-    ],
-}
-CHECKPOINT = {DET: "epoch_1.pth", SEG: "iter_2.pth"}
-METRIC = {DET: "coco/bbox_mAP_50", SEG: "mIoU"}
+TOOL = Path(__file__).parents[2] / "tools" / "make_shapes_data.py"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A working folder with a tiny data set where the configs look for it."""
-    path = tmp_path_factory.mktemp("run")
-    write_dataset(path / "data/shapes", train=4, val=2, size=64, seed=0)
-    return path
+def change_times(folder: Path) -> dict:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
-def run(tool: str, *arguments, cwd: Path) -> str:
-    command = [sys.executable, "-W", "ignore", str(ROOT / "tools" / tool), *map(str, arguments)]
-    result = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr[-3000:]
-    return result.stdout + result.stderr
+@pytest.fixture
+def run_tool(monkeypatch):
+    """Run the command in this process, as a new one would spend seconds on importing torch."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["make_shapes_data.py", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(TOOL), run_name="__main__")
+        return end.value.code
+
+    return run
 
 
-@pytest.mark.parametrize("config", [DET, SEG], ids=["detector", "segmentor"])
-def test_trains_then_tests_with_pictures_and_predictions(folder, config):
-    options = ["--cfg-options", *SMALL[config], "train_dataloader.num_workers=0",
-               "train_dataloader.persistent_workers=False", "val_dataloader.num_workers=0",
-               "val_dataloader.persistent_workers=False", "test_dataloader.num_workers=0",
-               "test_dataloader.persistent_workers=False"]  # fmt: skip
-    work_dir = folder / "work" / config.stem
-    run("train.py", config, "--work-dir", work_dir, "--seed", 0, *options, cwd=folder)
-    checkpoint = work_dir / CHECKPOINT[config]
-    out, pictures = folder / f"{config.stem}.pkl", folder / f"{config.stem}-pictures"
-    printed = run("test.py", config, checkpoint, "--work-dir", work_dir, "--out", out,
-                  "--show-dir", pictures, *options, cwd=folder)  # fmt: skip
-    assert METRIC[config] in printed
-    assert len(pickle.loads(out.read_bytes())) == 2
-    assert len([p for p in pictures.rglob("*") if p.suffix in (".png", ".jpg")]) == 2
+def test_tool_makes_a_set_then_keeps_it(run_tool, tmp_path, caplog):
+    caplog.set_level("INFO")
+    out = tmp_path / "shapes"
+    arguments = ("--out", out, "--train", 1, "--val", 1, "--size", 64)
+    assert run_tool(*arguments) == 0
+    assert f"wrote {out}" in caplog.messages
+    before = change_times(out)
+    assert run_tool(*arguments) == 0
+    assert "already holds" in caplog.messages[-1]
+    assert change_times(out) == before
 
 
-@pytest.mark.parametrize("config", [DET, SEG], ids=["detector", "segmentor"])
-def test_missing_data_is_named_before_the_run(tmp_path, config):
-    command = [sys.executable, "-W", "ignore", str(ROOT / "tools/train.py"), str(config)]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert result.returncode == 2
-    assert "data/shapes" in result.stderr
-    assert "make_shapes_data.py --out data/shapes" in result.stderr
-    assert "Traceback" not in result.stderr
+def test_tool_refuses_in_one_line(run_tool, tmp_path, capsys):
+    (tmp_path / "notes.txt").touch()
+    assert run_tool("--out", tmp_path) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_tool_exits_with_2_on_a_wrong_argument(run_tool, tmp_path, capsys):
+    assert run_tool("--out", tmp_path / "shapes", "--size", 10) == 2
+    assert "size must be at least 64, got 10" in capsys.readouterr().err

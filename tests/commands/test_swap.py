@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from mmfastervit import FasterViT
-from mmfastervit.config.files import base_name
+from mmfastervit.commands import main
+from mmfastervit.commands import swap as command
 from mmfastervit.convert import convert
 from mmfastervit.datasets.shapes import write_dataset
-from mmfastervit.swap.command import swap_command
+from mmfastervit.swap import SwapAuditError
 
 ROOT = Path(__file__).resolve().parents[2]
 RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
@@ -70,41 +71,58 @@ def test_stock_train_py_runs_the_file_from_another_folder_with_published_weights
     assert (elsewhere / "work_dirs/mine/epoch_1.pth").is_file()
 
 
-def test_list_shows_what_depends_on_the_backbone_and_writes_nothing(tmp_path, monkeypatch):
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty working folder."""
     monkeypatch.chdir(tmp_path)
-    shown = swap_command(RETINANET, "fastervit_0", list_only=True, backbone_options={})
+    return tmp_path
+
+
+def ended(capsys, *arguments) -> tuple[int, str, str]:
+    """Exit status and output of ``mmfastervit swap ARGUMENTS``, without a process of its own."""
+    with pytest.raises(SystemExit) as exit:
+        main("swap", [str(word) for word in (*arguments, "--arch", "fastervit_0")])
+    printed = capsys.readouterr()
+    return exit.value.code, printed.out, printed.err
+
+
+def test_list_shows_what_depends_on_the_backbone_and_writes_nothing(folder, capsys):
+    status, shown, _ = ended(capsys, RETINANET, "--list")
+    assert status == 0
     for part in ("model.backbone\n", "model.neck\n", "optim_wrapper\n", "non-commercial"):
         assert part in shown
     unaffected = next(line for line in shown.splitlines() if line.startswith("not affected"))
     assert "model.bbox_head" in unaffected
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (dict(backbone_options=dict(drop_path=0.1)), "drop_path_rate"),
-        (dict(out="mine.txt"), ".py"),
-        (dict(pretrained="mmfastervit://fastervit_1_224_1k"), "does not fit"),
+        (["--out", "mine.py", "--backbone-options", "drop_path=0.1"], "drop_path_rate"),
+        (["--out", "mine.txt"], ".py"),
+        (["--out", "mine.py", "--pretrained", "mmfastervit://fastervit_1_224_1k"], "not fit"),
+        (["--out", "mine.py", "--list"], "--list writes nothing"),
+        ([], "--out FILE.py"),
+        (["--list", "--backbone-options", "drop_path_rate=abc"], "FasterViT can't be built"),
     ],
 )
-def test_mistakes_are_named_and_leave_no_file(tmp_path, monkeypatch, options, message):
-    monkeypatch.chdir(tmp_path)
-    options = {"out": "mine.py", "backbone_options": {}, **options}
-    with pytest.raises(ValueError, match=message):
-        swap_command(RETINANET, "fastervit_0", **options)
-    assert list(tmp_path.iterdir()) == []
+def test_mistakes_are_named_and_leave_no_file(folder, capsys, options, message):
+    status, _, error = ended(capsys, RETINANET, *options)
+    assert status == 2
+    assert message in error
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["mine.py", "base.py", "link.py"])
-def test_force_never_replaces_a_file_that_the_original_is_read_from(tmp_path, monkeypatch, name):
-    monkeypatch.chdir(tmp_path)
+def test_force_never_replaces_a_file_that_the_original_is_read_from(folder, capsys, name):
     Path("base.py").write_text(f"_base_ = {RETINANET!r}\n")
     Path("mine.py").write_text("_base_ = ['base.py']\n")
     Path("link.py").symlink_to("base.py")
     before = Path(name).read_text()
-    with pytest.raises(ValueError, match="the original is read from this file"):
-        swap_command("mine.py", "fastervit_0", out=name, force=True, backbone_options={})
+    status, _, error = ended(capsys, "mine.py", "--out", name, "--force")
+    assert status == 2
+    assert "the original is read from this file" in error
     assert Path(name).read_text() == before
 
 
@@ -117,47 +135,19 @@ def test_force_never_replaces_a_file_that_the_original_is_read_from(tmp_path, mo
         ("model = dict(backbone=dict(depth=51))", "the backbone ResNet .*: KeyError"),
     ],
 )
-def test_a_config_that_does_not_work_is_an_error_that_says_where(
-    tmp_path, monkeypatch, text, message
-):
-    monkeypatch.chdir(tmp_path)
+def test_a_config_that_does_not_work_is_an_error_that_says_where(folder, capsys, text, message):
     Path("mine.py").write_text(f"_base_ = {RETINANET!r}\n{text}\n")
-    with pytest.raises(ValueError, match=message):
-        swap_command("mine.py", "fastervit_0", list_only=True, backbone_options={})
+    status, _, error = ended(capsys, "mine.py", "--list")
+    assert status == 2
+    assert re.search(message, error)
 
 
-def test_an_option_of_a_wrong_kind_ends_with_one_line(tmp_path):
-    failed = swap("--list", "--backbone-options", "drop_path_rate=abc", cwd=tmp_path)
-    assert failed.returncode == 2
-    assert "the backbone FasterViT can't be built" in failed.stderr
-    assert "Traceback" not in failed.stderr
+def test_a_result_that_is_wrong_ends_with_one_line_and_is_not_written(folder, capsys, monkeypatch):
+    def find(swap):
+        raise SwapAuditError("the neck reads another map")
 
-
-def test_a_result_that_is_wrong_ends_with_one_line(tmp_path):
-    command = (
-        f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r}); import swap_backbone as tool; "
-        "from mmfastervit.swap import SwapAuditError\n"
-        "def fail(**_): raise SwapAuditError('the neck reads another map')\n"
-        "tool.swap_command = fail; tool.main()"
-    )
-    options = (RETINANET, "--arch", "fastervit_0", "--list")
-    failed = run("-c", command, *options, cwd=tmp_path)
-    assert failed.returncode == 2
-    assert failed.stderr.strip().endswith("error: the neck reads another map")
-    assert "Traceback" not in failed.stderr
-
-
-def test_a_command_that_would_do_nothing_ends_with_a_message(tmp_path):
-    failed = swap(cwd=tmp_path)
-    assert failed.returncode == 2
-    assert "--out" in failed.stderr
-    assert "Traceback" not in failed.stderr
-
-
-def test_base_is_the_zoos_name_or_a_relative_path(tmp_path):
-    target = tmp_path / "configs" / "mine.py"
-    target.parent.mkdir()
-    original = tmp_path / "original.py"
-    original.write_text("model = dict()\n")
-    assert base_name(original, target) == "../original.py"
-    assert base_name(RETINANET, target) == RETINANET
+    monkeypatch.setattr(command, "audit", find)
+    status, _, error = ended(capsys, RETINANET, "--out", "mine.py")
+    assert status == 1
+    assert error.endswith("error: the neck reads another map\n")
+    assert list(folder.iterdir()) == []

@@ -3,8 +3,6 @@
 import ast
 import json
 import os
-import runpy
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,16 +11,16 @@ import pytest
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from mmfastervit.datasets import shapes
 from mmfastervit.datasets.shapes import (
     SHAPE_CLASSES,
     SHAPE_PALETTE,
     mask_to_polygons,
     render_scene,
+    storing,
     write_dataset,
 )
+from mmfastervit.datasets.shapes import scene as scene_module
 
-TOOL = Path(__file__).parents[2] / "tools" / "make_shapes_data.py"
 SMALL = {"train": 4, "val": 2, "size": 96, "seed": 3}
 
 
@@ -65,7 +63,7 @@ def test_scene_holds_up_to_twenty_visible_disjoint_objects(size, fewest):
 def test_every_placed_object_shows_over_a_third_of_itself():
     shares = []
     for seed in range(30):
-        placed, owner = shapes._place_objects(np.random.default_rng(seed), 128)
+        placed, owner = scene_module.place_objects(np.random.default_rng(seed), 128)
         shares += [(owner == index).sum() / place.area for index, place in enumerate(placed)]
     assert min(shares) >= 0.35
     assert np.mean(np.array(shares) < 0.9) > 0.1, "hardly any object is hidden in part"
@@ -90,8 +88,8 @@ def test_scene_depends_on_the_generator_alone():
 
 
 def test_every_class_has_an_outline_and_a_colour_of_its_own():
-    assert len(shapes._UNIT_OUTLINES) == len(SHAPE_CLASSES) == len(set(SHAPE_PALETTE)) == 3
-    for outline in shapes._UNIT_OUTLINES:
+    assert len(scene_module.UNIT_OUTLINES) == len(SHAPE_CLASSES) == len(set(SHAPE_PALETTE)) == 3
+    for outline in scene_module.UNIT_OUTLINES:
         assert cv2.contourArea(outline.astype(np.float32)) == pytest.approx(np.pi)
         assert abs(outline.mean(axis=0)).max() == pytest.approx(0, abs=1e-9)
 
@@ -237,7 +235,7 @@ def test_interrupted_run_leaves_no_trace(tmp_path, monkeypatch, overwrite):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(shapes, "_coco_annotation", interrupt)
+    monkeypatch.setattr(storing, "coco_annotation", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_dataset(out, 1, 1, 64, 1, overwrite)
     assert contents(tmp_path) == before
@@ -248,7 +246,7 @@ def test_failed_rename_brings_the_old_set_back(tmp_path):
     out = write_dataset(tmp_path / "shapes", 1, 1, 64, 0)
     before = contents(out)
     with pytest.raises(FileNotFoundError):
-        shapes._put_in_place(tmp_path / "never-built", out, tmp_path / "retired")
+        storing.put_in_place(tmp_path / "never-built", out, tmp_path / "retired")
     assert contents(out) == before
 
 
@@ -265,49 +263,12 @@ def test_too_small_scene_is_refused():
 
 
 def test_module_needs_neither_torch_nor_openmmlab():
-    tree = ast.parse(Path(shapes.__file__).read_text())
+    files = Path(storing.__file__).parent.glob("*.py")
     imported = {
         name.split(".")[0]
-        for node in ast.walk(tree)
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, (ast.Import, ast.ImportFrom))
         for name in [getattr(node, "module", None) or node.names[0].name]
     }
     assert {name for name in imported if name.startswith(("torch", "mm"))} == set()
-
-
-@pytest.fixture
-def run_tool(monkeypatch):
-    """Run the command in this process, as a new one would spend seconds on importing torch."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["make_shapes_data.py", *map(str, arguments)])
-        runpy.run_path(str(TOOL), run_name="__main__")
-
-    return run
-
-
-def test_tool_makes_a_set_then_keeps_it(run_tool, tmp_path, caplog):
-    caplog.set_level("INFO")
-    out = tmp_path / "shapes"
-    arguments = ("--out", out, "--train", 1, "--val", 1, "--size", 64)
-    run_tool(*arguments)
-    assert f"wrote {out}" in caplog.messages
-    before = change_times(out)
-    run_tool(*arguments)
-    assert "already holds" in caplog.messages[-1]
-    assert change_times(out) == before
-
-
-def test_tool_refuses_in_one_line(run_tool, tmp_path, capsys):
-    (tmp_path / "notes.txt").touch()
-    with pytest.raises(SystemExit) as exit_info:
-        run_tool("--out", tmp_path)
-    assert exit_info.value.code == 1
-    assert capsys.readouterr().err.count("\n") == 1
-
-
-def test_tool_exits_with_2_on_a_wrong_argument(run_tool, tmp_path, capsys):
-    with pytest.raises(SystemExit) as exit_info:
-        run_tool("--out", tmp_path / "shapes", "--size", 10)
-    assert exit_info.value.code == 2
-    assert "size must be at least 64, got 10" in capsys.readouterr().err

@@ -1,19 +1,11 @@
-"""What the command-line options do to a config, and how the tools report a user's mistakes."""
+"""What the command-line options do to a config."""
 
-import runpy
-import subprocess
-import sys
-from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
-import torch.distributed
-from mmengine.config import Config
-from mmengine.fileio import load
+from support.small_config import DET_PIPELINE, SEG_PIPELINE, small_config
 
-from mmfastervit.commands.arguments import add_common_arguments, exit_on_user_error, parse_arguments
-from mmfastervit.engine import commands, devices
-from mmfastervit.engine.devices import join_cpu_processes
+from mmfastervit.engine import options
 from mmfastervit.engine.options import (
     dump_predictions,
     enable_amp,
@@ -25,34 +17,6 @@ from mmfastervit.engine.options import (
     set_seed,
     settle_precision,
 )
-
-TOOLS = Path(__file__).parents[2] / "tools"
-DET_PIPELINE = [
-    dict(type="LoadImageFromFile"),
-    dict(type="Resize", scale=(8, 8)),
-    dict(type="Pad", size_divisor=8),
-    dict(type="LoadAnnotations", with_bbox=True),
-    dict(type="PackDetInputs", meta_keys=("img_id", "flip")),
-]
-SEG_PIPELINE = [
-    dict(type="LoadImageFromFile"),
-    dict(type="LoadAnnotations"),
-    dict(type="PackSegInputs"),
-]
-
-
-def small_config(**changes) -> Config:
-    content = dict(
-        default_scope="mmdet",
-        model=dict(type="Detector", test_cfg=dict(rcnn=dict(nms=dict(type="nms"), max_per_img=7))),
-        optim_wrapper=dict(type="OptimWrapper", optimizer=dict(type="SGD", lr=0.1)),
-        train_cfg=dict(max_epochs=1),
-        test_dataloader=dict(dataset=dict(type="CocoDataset", pipeline=DET_PIPELINE)),
-        test_evaluator=dict(type="CocoMetric"),
-        default_hooks=dict(logger=dict(type="LoggerHook")),
-        launcher="none",
-    )
-    return Config({**content, **changes})
 
 
 def write_config(folder: Path, text: str = "train_cfg = dict(max_epochs=1)\n") -> str:
@@ -80,24 +44,6 @@ class TestLoadConfig:
         assert cfg.model.type == "FasterRCNN"
         assert cfg.launcher == "slurm"
         assert Path(cfg.work_dir).name == "faster-rcnn_r50_fpn_1x_coco"
-
-    def test_a_wrong_name_is_answered_by_similar_ones(self, tmp_path):
-        write_config(tmp_path)
-        with pytest.raises(FileNotFoundError, match=r"did you mean little\.py"):
-            load_config(str(tmp_path / "litle.py"))
-        with pytest.raises(FileNotFoundError, match="did you mean unet/unet-s5-d16_fcn"):
-            load_config("mmseg::unet/unet-s5-d16_fcn_4xb4-40k_drive.py")
-
-    @pytest.mark.parametrize("name", ["nopackage::a/b.py", "../x::a/b.py"])
-    def test_an_unknown_package_is_named(self, name):
-        with pytest.raises(ValueError, match="is not installed"):
-            load_config(name)
-
-    def test_a_file_of_another_kind_is_refused(self, tmp_path):
-        path = tmp_path / "weights.pth"
-        path.touch()
-        with pytest.raises(ValueError, match=r"ending in \.py"):
-            load_config(str(path))
 
     def test_an_option_for_an_unknown_section_is_refused(self, tmp_path):
         with pytest.raises(ValueError, match="did you mean 'train_cfg'"):
@@ -129,13 +75,13 @@ class TestPrecision:
             enable_amp(small_config(optim_wrapper=wrapper))
 
     def test_mixed_precision_without_gpu_says_what_to_do(self, monkeypatch):
-        monkeypatch.setattr(commands, "has_accelerator", lambda: False)
+        monkeypatch.setattr(options, "has_accelerator", lambda: False)
         cfg = small_config(optim_wrapper=dict(type="AmpOptimWrapper"))
         with pytest.raises(ValueError, match=r"--cfg-options optim_wrapper\.type=OptimWrapper"):
             settle_precision(cfg)
 
     def test_mixed_precision_with_gpu_is_kept(self, monkeypatch):
-        monkeypatch.setattr(commands, "has_accelerator", lambda: True)
+        monkeypatch.setattr(options, "has_accelerator", lambda: True)
         cfg = small_config(optim_wrapper=dict(type="AmpOptimWrapper", loss_scale="dynamic"))
         settle_precision(cfg)
         assert cfg.optim_wrapper.loss_scale == "dynamic"
@@ -273,93 +219,3 @@ class TestTestTimeAugmentation:
         dataset = dict(type="CocoDataset", pipeline=DET_PIPELINE[:-1])
         with pytest.raises(ValueError, match="Pack"):
             enable_tta(small_config(test_dataloader=dict(dataset=dataset)))
-
-
-class TestCpuProcesses:
-    def test_a_single_process_is_left_alone(self, monkeypatch):
-        monkeypatch.setattr(devices, "has_accelerator", lambda: False)
-        cfg = small_config()
-        join_cpu_processes(cfg)
-        assert not torch.distributed.is_initialized()
-        assert "model_wrapper_cfg" not in cfg
-
-    def test_nccl_without_gpu_says_what_to_do(self, monkeypatch):
-        monkeypatch.setattr(devices, "has_accelerator", lambda: False)
-        with pytest.raises(ValueError, match=r"env_cfg\.dist_cfg\.backend=gloo"):
-            join_cpu_processes(small_config(launcher="pytorch"))
-
-    def test_gloo_joins_and_wraps_the_model_without_a_gpu_number(self, monkeypatch):
-        monkeypatch.setattr(devices, "has_accelerator", lambda: False)
-        calls = []
-        monkeypatch.setattr(
-            torch.distributed, "init_process_group", lambda **given: calls.append(given)
-        )
-        dist_cfg = dict(backend="gloo", timeout=60)
-        cfg = small_config(launcher="pytorch", env_cfg=dict(dist_cfg=dist_cfg))
-        join_cpu_processes(cfg)
-        assert calls[0]["backend"] == "gloo"
-        assert calls[0]["timeout"].total_seconds() == 60
-        assert cfg.model_wrapper_cfg.device_ids is None
-
-
-class TestMistakes:
-    @pytest.mark.parametrize("options", ["no_value", "a=[1,(2]"])
-    def test_unreadable_config_options_are_a_usage_error(self, options, capsys):
-        parser = ArgumentParser()
-        add_common_arguments(parser)
-        with pytest.raises(SystemExit, match="2"):
-            parse_arguments(parser, ["c.py", "--cfg-options", options])
-        assert "takes KEY=VALUE pairs" in capsys.readouterr().err
-
-    @pytest.mark.parametrize("error", [ValueError, FileNotFoundError])
-    def test_a_users_mistake_is_one_message_and_status_2(self, error, capsys):
-        with pytest.raises(SystemExit, match="2"), exit_on_user_error(ArgumentParser(prog="tool")):
-            raise error("what to do")
-        assert capsys.readouterr().err == "tool: error: what to do\n"
-
-    def test_other_errors_keep_their_traceback(self):
-        with pytest.raises(RuntimeError), exit_on_user_error(ArgumentParser()):
-            raise RuntimeError("a bug")
-
-    @pytest.mark.parametrize(
-        ("tool", "arguments", "message"),
-        [
-            ("train.py", ["no.py"], "no config no.py"),
-            ("test.py", ["no.py", "no.pth"], "no config no.py"),
-            ("test.py", ["no.py", "no.pth", "--out", "o.txt"], ".pkl or .pickle"),
-            ("test.py", ["no.py"], "checkpoint"),
-        ],
-    )
-    def test_tools_end_with_status_2(self, tool, arguments, message, monkeypatch, capsys):
-        monkeypatch.setattr(sys, "argv", [tool, *arguments])
-        with pytest.raises(SystemExit, match="2"):
-            runpy.run_path(str(TOOLS / tool), run_name="__main__")
-        assert message in capsys.readouterr().err
-
-    @pytest.mark.parametrize(
-        ("script", "arguments"),
-        [("dist_train.sh", ["c"]), ("dist_test.sh", ["c", "p"]), ("slurm_train.sh", ["p", "j"])],
-    )
-    def test_scripts_without_their_arguments_show_their_usage(self, script, arguments):
-        command = ["bash", str(TOOLS / script), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 2
-        assert done.stderr.startswith("usage: ")
-
-
-def test_train_then_test_by_the_tools(tmp_path, monkeypatch, capsys):
-    """The tools drive any model of mmengine's, from any folder."""
-    here = Path(__file__).parents[1] / "support"
-    config = str(here / "tiny_config.py")
-    monkeypatch.syspath_prepend(here)
-    monkeypatch.chdir(tmp_path)
-    train = ["train.py", config, "--auto-scale-lr", "--cfg-options", "train_cfg.max_iters=3"]
-    monkeypatch.setattr(sys, "argv", train)
-    runpy.run_path(str(TOOLS / "train.py"), run_name="__main__")
-    checkpoint = "work_dirs/tiny_config/iter_3.pth"
-    monkeypatch.setattr(sys, "argv", ["test.py", config, checkpoint, "--out", "o/out.pkl"])
-    runpy.run_path(str(TOOLS / "test.py"), run_name="__main__")
-    output = capsys.readouterr().out
-    assert "Scaling the original LR by 0.5" in output
-    assert "Iter(test) [4/4]    error: " in output
-    assert len(load("o/out.pkl")) == 16

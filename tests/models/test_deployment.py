@@ -115,13 +115,45 @@ def test_hooks_see_what_their_module_returned_until_deployed(tiny_arch):
 @torch.no_grad()
 def test_tables_are_kept_for_each_size_whatever_the_weights_do(tiny_arch):
     model = build(tiny_arch).switch_to_deploy()
-    cache = model.stages[2].blocks[0]._cache
+    window = model.stages[2].blocks[0].window
+    computed = []
+    window.position.register_forward_hook(lambda *_: computed.append(1))
     for size in ((64, 64), (70, 90), (64, 64)):
         model(torch.randn(1, 3, *size))
-    assert len(cache) == 2
-    model.stages[2].blocks[0].window.position.fc2.weight.add_(1)
+    assert len(computed) == 2
+    window.position.fc2.weight.add_(1)
     model(torch.randn(1, 3, 64, 64))
-    assert len(cache) == 2
+    assert len(computed) == 2
+
+
+class Doubling(nn.Module):
+    """A layer that the package does not know: multiplies by two, then by a weight."""
+
+    deployed = False
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.weight * (x if self.deployed else 2 * x)
+
+    def fold(self) -> None:
+        self.weight.data.mul_(2)
+
+
+def test_a_layer_with_fold_is_deployed_wherever_it_stands():
+    model = nn.Sequential(Doubling()).eval()
+    x = torch.randn(3)
+    expected = model(x)
+    for _ in range(2):
+        assert torch.equal(deploy(model)(x), expected)
+    assert model[0].deployed
+    assert not model[0].weight.requires_grad
+    with pytest.raises(RuntimeError, match="Doubling is deployed"):
+        model.load_state_dict({"0.weight": torch.ones(1)})
+    with pytest.raises(RuntimeError, match="training mode"):
+        deploy(nn.Sequential(Doubling()))
 
 
 @torch.no_grad()

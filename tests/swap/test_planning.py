@@ -6,7 +6,7 @@ from mmfastervit.config.files import read_config
 from mmfastervit.swap import Swap, plan_swap
 from mmfastervit.swap.audit import audit
 from mmfastervit.swap.measure import measure
-from mmfastervit.swap.training import RECIPES
+from mmfastervit.swap.rules.optimizer import RECIPES
 from mmfastervit.swap.writing import write_config
 
 RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
@@ -101,3 +101,45 @@ def test_the_recipe_goes_by_the_head_and_hooks_on_old_layers_are_stated(tiny_arc
     swap = planned(reid, {"custom_hooks": [hook]}, tiny_arch)
     assert swap.config.optim_wrapper.optimizer.lr == RECIPES["mmpretrain"].lr_for(8 * 32)
     assert any("names backbone.layer1" in note for note in swap.notes)
+
+
+NONES = (
+    "optim_wrapper.paramwise_cfg",
+    "optim_wrapper",
+    "param_scheduler",
+    "train_dataloader",
+    "test_dataloader",
+    "train_cfg",
+    "auto_scale_lr",
+    "default_hooks",
+    "custom_hooks",
+    "model.data_preprocessor",
+    "model.backbone.init_cfg",
+    "model.train_cfg",
+    "load_from",
+    "work_dir",
+)
+
+
+@pytest.mark.parametrize("key", NONES)
+def test_a_section_that_is_none_is_swapped_written_and_read_back(key, tiny_arch, tmp_path):
+    cfg = read_config(RETINANET)
+    *parents, last = key.split(".")
+    holder = cfg
+    for name in parents:
+        holder = holder[name]
+    holder[last] = None
+    base = tmp_path / "base.py"
+    base.write_text(cfg.pretty_text)
+    swap = plan_swap(base, tiny_arch)
+    write_config(swap, "base.py", tmp_path / "mine.py")
+    assert audit(swap) == []
+
+
+def test_sgd_that_names_no_rate_is_swapped_written_and_read_back(tiny_arch, tmp_path):
+    base = tmp_path / "base.py"
+    optimizer = 'dict(_delete_=True, type="SGD", momentum=0.9)'
+    base.write_text(f"_base_ = {RETINANET!r}\noptim_wrapper = dict(optimizer={optimizer})\n")
+    swap = plan_swap(base, tiny_arch)
+    write_config(swap, "base.py", tmp_path / "mine.py")
+    assert swap.config.optim_wrapper.optimizer.type == "AdamW"

@@ -1,7 +1,8 @@
 """FasterViT as a backbone for dense prediction (arXiv 2306.06189)."""
 
 from collections.abc import Mapping, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
+from typing import Any
 
 import torch
 from mmengine.model import BaseModule
@@ -9,8 +10,9 @@ from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
 from mmfastervit.archs import ATTENTION_STAGES, CONV_STAGES, NUM_STAGES, Arch, resolve_arch
-from mmfastervit.checkpoint import translate_on_load, with_own_loader
+from mmfastervit.checkpoint import state_arch, translate_on_load, with_own_loader
 from mmfastervit.models.deployment import deploy, refuse_loading
+from mmfastervit.models.initialization import initialize
 from mmfastervit.models.layers import AttentionStage
 from mmfastervit.models.layers.conv import (
     ConvStage,
@@ -20,8 +22,9 @@ from mmfastervit.models.layers.conv import (
     check_norm_cfg,
     lay_out,
 )
-from mmfastervit.models.layers.initialization import initialize
 from mmfastervit.models.layers.recomputation import run_block
+from mmfastervit.models.layers.tables import share_cache
+from mmfastervit.models.stages import resolve_stages
 from mmfastervit.registry import register_model
 
 STRIDES = (4, 8, 16, 32)
@@ -65,6 +68,8 @@ class FasterViT(BaseModule):
         TypeError: An argument of a wrong kind.
     """
 
+    init_cfg: dict | list[dict] | None
+
     def __init__(
         self,
         arch: str | Mapping,
@@ -82,7 +87,7 @@ class FasterViT(BaseModule):
         super().__init__(init_cfg)
         self.arch = resolve_arch(arch)
         self.in_channels = in_channels
-        self.out_indices = resolve_out_indices(out_indices)
+        self.out_indices = resolve_stages(out_indices, NUM_STAGES, "out_indices", increasing=True)
         num_stages = self.out_indices[-1] + 1
         self.frozen_stages = check_frozen_stages(frozen_stages, num_stages)
         self.norm_eval = norm_eval
@@ -107,9 +112,11 @@ class FasterViT(BaseModule):
         self.out_norms = nn.ModuleDict(
             {str(i): output_norm(out_norm, channels[i], norm_cfg) for i in self.out_indices}
         )
+        share_cache(self)
         self.apply(initialize)
         self.register_load_state_dict_pre_hook(refuse_if_deployed)
         self.register_load_state_dict_pre_hook(translate_on_load)
+        self._register_state_dict_hook(state_arch)  # public only since torch 2.5
         self._freeze()
 
     def init_weights(self) -> None:
@@ -120,8 +127,10 @@ class FasterViT(BaseModule):
         """
         init_cfg = self.init_cfg
         self.init_cfg = with_own_loader(init_cfg)
-        super().init_weights()
-        self.init_cfg = init_cfg
+        try:
+            super().init_weights()
+        finally:
+            self.init_cfg = init_cfg
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Compute the feature maps of the stages in ``out_indices``.
@@ -186,6 +195,33 @@ class FasterViT(BaseModule):
         """
         return deploy(self).requires_grad_(False)
 
+    def get_layer_depth(self, param_name: str, prefix: str = "") -> tuple[int, int]:
+        """Tell how deep a parameter is, as mmpretrain's layer-wise learning rates ask.
+
+        The stem is layer 0 and every block one deeper than that before. What makes a stage's
+        carriers goes with its first block, a downsampling with the last block of the stage that it
+        leaves. The norms of the returned maps, and all that is not the backbone's, come last.
+
+        Args:
+            param_name: Name of the parameter.
+            prefix: What the names of the backbone's parameters begin with.
+
+        Returns:
+            Its layer, and the number of layers: the blocks and two.
+        """
+        ends = list(accumulate(len(stage.blocks) for stage in self.stages))
+        last = ends[-1] + 1
+        part, *rest = param_name.removeprefix(prefix).split(".")
+        if not param_name.startswith(prefix) or part not in ("stem", "stages", "downsamples"):
+            return last, last + 1
+        if part == "stem":
+            return 0, last + 1
+        stage = int(rest[0])
+        if part == "downsamples":
+            return ends[stage], last + 1
+        block = int(rest[2]) if rest[1] == "blocks" else 0
+        return ends[stage] - len(self.stages[stage].blocks) + block + 1, last + 1
+
     def _freeze(self) -> None:
         if self.frozen_stages < 0:
             return
@@ -201,31 +237,10 @@ class FasterViT(BaseModule):
             raise ValueError(f"FasterViT takes {expected}, not a tensor of shape {tuple(x.shape)}")
 
 
-def refuse_if_deployed(module: FasterViT, *_) -> None:
+def refuse_if_deployed(module: FasterViT, *_: Any) -> None:
     """Pre-hook of ``load_state_dict`` that comes before translation: see refuse_loading."""
     if module.deployed:
         refuse_loading(module)
-
-
-def resolve_out_indices(out_indices: Sequence[int]) -> tuple[int, ...]:
-    """Turn stage numbers, negative ones counting from the last, into increasing ones of 0 to 3.
-
-    Raises:
-        TypeError: Not a sequence of integers.
-        ValueError: None given, one out of range, or not increasing.
-    """
-    if isinstance(out_indices, str) or not isinstance(out_indices, Sequence):
-        raise TypeError(f"out_indices must be a sequence such as (0, 1, 2, 3), not {out_indices!r}")
-    if not all(isinstance(i, int) for i in out_indices):
-        raise TypeError(f"out_indices must be integers, not {out_indices!r}")
-    resolved = tuple(i + NUM_STAGES if i < 0 else i for i in out_indices)
-    increasing = all(a < b for a, b in pairwise(resolved))
-    if not resolved or not increasing or resolved[0] < 0 or resolved[-1] >= NUM_STAGES:
-        raise ValueError(
-            f"out_indices={tuple(out_indices)} must name stages in increasing order, each from "
-            f"{-NUM_STAGES} to {NUM_STAGES - 1}"
-        )
-    return resolved
 
 
 def check_frozen_stages(frozen_stages: int, num_stages: int) -> int:

@@ -8,13 +8,10 @@ from timm.layers import DropPath
 from timm.models.vision_transformer import LayerScale
 from torch import Tensor, nn
 
-from .inplace import add
-from .mlp import LeanMlp
+from . import graph
+from .mlp import LeanMlp, add
 from .positions import AbsolutePosition, RelativeBias
 from .windows import Windows
-
-# since torch 2.7
-is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
 
 
 class Attention(nn.Module):
@@ -71,7 +68,7 @@ def attend(
     batch, groups = qkv.shape[:2]
     if bias.ndim == 3:
         bias = bias[None]
-    elif torch.compiler.is_compiling() or batch > 1:  # no branch on sizes in a traced graph
+    elif not graph.is_fixed() or batch > 1:  # no branch on a size that is not fixed
         bias = bias.repeat(batch, 1, 1, 1)
     heads = qkv.flatten(0, 1).unflatten(-1, (3, bias.shape[1], -1))
     query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B*G, heads, N, C/heads)
@@ -79,10 +76,19 @@ def attend(
         query, key, value, attn_mask=bias.to(query.dtype), dropout_p=dropout, scale=scale
     )
     attended = attended.transpose(1, 2)  # (B*G, N, heads, C/heads)
-    if is_exporting():  # what stands for the kernel elsewhere orders memory otherwise
+    if graph.is_exported():  # what stands for the kernel elsewhere orders memory otherwise
         attended = attended.clone(memory_format=torch.contiguous_format)
     attended = attended.flatten(2).unflatten(0, (batch, groups))
     return attended[:, 0] if windows is None else windows.scatter(attended)
+
+
+class TokenNorm(nn.LayerNorm):
+    """Layer normalisation that takes tokens kept in a higher precision than its weights."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.element_size() > self.weight.element_size():
+            x = x.to(self.weight.dtype)
+        return super().forward(x)
 
 
 class AttentionLayer(nn.Module):
@@ -99,7 +105,8 @@ class AttentionLayer(nn.Module):
         layer_scale: Initial value of the per-channel scale of each branch; None for no scale.
     """
 
-    deployed = False  # whether norms or scales are folded, see deploy()
+    deployed = False  # whether the scales are folded, see deploy()
+    lends_scale = False  # whether somebody else scales by ``scale1`` as well
 
     def __init__(
         self,
@@ -116,10 +123,10 @@ class AttentionLayer(nn.Module):
 
         self.position = AbsolutePosition(channels)
         self.relative_bias = RelativeBias(num_heads)
-        self.norm1 = nn.LayerNorm(channels)
+        self.norm1 = TokenNorm(channels)
         self.attn = Attention(channels, num_heads)
         self.scale1 = scale()
-        self.norm2 = nn.LayerNorm(channels)
+        self.norm2 = TokenNorm(channels)
         self.mlp = LeanMlp(channels, int(channels * mlp_ratio))
         self.scale2 = scale()
         self.drop_path = DropPath(drop_path)
@@ -130,6 +137,19 @@ class AttentionLayer(nn.Module):
         x = add(x, branch, in_place=self.deployed)
         branch = self.drop_path(self.scale2(self.mlp(self.norm2(x))))
         return add(x, branch, in_place=self.deployed)
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Fold the layer scales into the linear layers before them."""
+        pairs = {"scale1": self.attn.proj, "scale2": self.mlp.fc2}
+        if self.lends_scale:
+            del pairs["scale1"]
+        for name, linear in pairs.items():
+            scale = getattr(self, name)
+            if not isinstance(scale, nn.Identity):
+                linear.weight.mul_(scale.gamma[:, None])
+                linear.bias.mul_(scale.gamma)
+                setattr(self, name, nn.Identity())
 
     def position_weights(self) -> Iterator[nn.Parameter]:
         """Iterate over the weights that position tables are computed from."""

@@ -6,8 +6,10 @@ from itertools import pairwise
 import torch
 from timm.layers import DropPath, LayerNorm2d
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .inplace import GELU, add
+from .mlp import GELU, add
 from .recomputation import run_block
 
 STEM_NORM_EPS = 1e-4
@@ -53,6 +55,18 @@ def lay_out(x: Tensor, reader: nn.Module) -> Tensor:
     return x.contiguous(memory_format=plain if goes_back_on_cpu else last)
 
 
+def fold_norms(block: nn.Module) -> None:
+    """Fold ``norm1`` and ``norm2`` of a block into the convolutions ``conv1`` and ``conv2``.
+
+    One that keeps no running statistics depends on the batch and stays.
+    """
+    for i in (1, 2):
+        conv, norm = getattr(block, f"conv{i}"), getattr(block, f"norm{i}")
+        if isinstance(norm, _BatchNorm) and norm.running_mean is not None:
+            setattr(block, f"conv{i}", fuse_conv_bn_eval(conv, norm))
+            setattr(block, f"norm{i}", nn.Identity())
+
+
 class Stem(nn.Module):
     """Two stride-2 convolutions, image to the first stage: (B, in, H, W) to (B, dim, H/4, W/4).
 
@@ -65,7 +79,7 @@ class Stem(nn.Module):
             the largest of all: this is for a stem that is itself recomputed, see :func:`run_block`.
     """
 
-    deployed = False  # whether norms or scales are folded, see deploy()
+    deployed = False  # whether the norms are folded, see deploy()
 
     def __init__(
         self,
@@ -88,6 +102,10 @@ class Stem(nn.Module):
         x = run_block(self, x, with_cp=self.with_cp, part=self._halve)
         return self.act2(self.norm2(self.conv2(x)))
 
+    def fold(self) -> None:
+        """Fold the normalisation into the convolutions."""
+        fold_norms(self)
+
     def _halve(self, x: Tensor) -> Tensor:
         return self.act1(self.norm1(self.conv1(x)))
 
@@ -101,7 +119,7 @@ class ConvBlock(nn.Module):
         norm_cfg: See :func:`build_norm`.
     """
 
-    deployed = False  # whether norms or scales are folded, see deploy()
+    deployed = False  # whether the norms are folded, see deploy()
 
     def __init__(self, channels: int, drop_path: float, norm_cfg: dict):
         super().__init__()
@@ -117,6 +135,10 @@ class ConvBlock(nn.Module):
         branch = self.act(self.norm1(self.conv1(x)))
         branch = self.drop_path(self.norm2(self.conv2(branch)))
         return add(x, branch, in_place=self.deployed)
+
+    def fold(self) -> None:
+        """Fold the normalisation into the convolutions."""
+        fold_norms(self)
 
 
 class ConvStage(nn.Module):

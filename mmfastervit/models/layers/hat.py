@@ -3,7 +3,7 @@
 FasterViT, arXiv 2306.06189, section 3.3, for maps of any size.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from . import graph
 from .attention import AttentionLayer
-from .inplace import add
-from .positions import TableCache
-from .precision import matmul_dtype
+from .mlp import add, matmul_dtype
 from .recomputation import run_block
+from .tables import Shelf, share_cache
 from .windows import WindowGrid, Windows, locate_tokens
 
 CARRIER_POSITIONS = ("interpolate", "extrapolate")
@@ -82,7 +82,7 @@ class HATBlock(nn.Module):
         if carrier is not None and carrier_key_bias is not None:
             heads = torch.full((carrier.attn.num_heads,), float(carrier_key_bias))
             self.carrier_key_bias = nn.Parameter(heads)
-        self._cache = TableCache()
+        self.shelf = Shelf()
 
     def forward(self, x: Tensor, windows: Windows) -> Tensor:
         """Map tokens (B, nh*nw*c*c + H*W, C) to the same shape; see :class:`Windows`."""
@@ -102,7 +102,7 @@ class HATBlock(nn.Module):
         """
         precisions = tokens.dtype, matmul_dtype(tokens)
         compute = partial(self._compute_tables, windows, *precisions)
-        if torch.compiler.is_compiling():
+        if not graph.is_fixed():
             return compute()
         key = windows.grid, tokens.device, precisions, torch.is_inference_mode_enabled()
         if not self.deployed:
@@ -112,7 +112,7 @@ class HATBlock(nn.Module):
                 return compute()
             key += tuple((w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights)
         with torch.no_grad():
-            return self._cache.get(key, compute)
+            return self.shelf.get(key, compute)
 
     def train(self, mode: bool = True) -> "HATBlock":
         if mode and self.deployed:
@@ -120,11 +120,14 @@ class HATBlock(nn.Module):
                 "this HATBlock is deployed and cannot be trained: build the model again and load "
                 "its checkpoint"
             )
-        self._cache.clear()  # weights may have changed in ways their versions do not show (EMA)
+        self.shelf.clear()  # weights may have changed in ways their versions do not show (EMA)
         return super().train(mode)
 
+    def fold(self) -> None:
+        """Nothing is folded; from here on the weights of the position tables are final."""
+
     def _apply(self, *args, **kwargs) -> "HATBlock":
-        self._cache.clear()
+        self.shelf.clear()
         return super()._apply(*args, **kwargs)
 
     def _position_weights(self) -> Iterator[nn.Parameter]:
@@ -188,6 +191,8 @@ class AttentionStage(nn.Module):
             ``'extrapolate'`` by that of the pretraining grid, two windows.
         carrier_key_bias: See :class:`HATBlock`.
         with_cp: Recompute each block in the backward pass instead of keeping its activations.
+        float32_tokens: Add up what the blocks change in at least float32, whatever the precision of
+            the map, and return that.
     """
 
     def __init__(
@@ -205,6 +210,7 @@ class AttentionStage(nn.Module):
         carrier_position: str = "interpolate",
         carrier_key_bias: float | None = None,
         with_cp: bool = False,
+        float32_tokens: bool = False,
     ):
         super().__init__()
         if carrier_position not in CARRIER_POSITIONS:
@@ -217,28 +223,34 @@ class AttentionStage(nn.Module):
         self.carrier_size = carrier_size
         self.propagate = propagate and carrier_size > 0
         self.with_cp = with_cp
+        self.dtype = torch.float32 if float32_tokens else None
         self.tokenizer = CarrierTokenizer(channels) if carrier_size else None
         reference = 2 * carrier_size if carrier_position == "extrapolate" else None
 
         def layer(rate: float) -> AttentionLayer:
             return AttentionLayer(channels, num_heads, mlp_ratio, rate, layer_scale)
 
-        self._cache = TableCache()
+        self.shelf = Shelf()
         self.blocks = nn.ModuleList(
             HATBlock(
                 layer(rate), layer(rate) if carrier_size else None, reference, carrier_key_bias
             )
             for rate in (drop_path or [0.0] * depth)
         )
+        if self.propagate:
+            self.blocks[-1].carrier.lends_scale = True
+        share_cache(self)
 
     def _apply(self, *args, **kwargs) -> "AttentionStage":
-        self._cache.clear()
+        self.shelf.clear()
         return super()._apply(*args, **kwargs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
-        windows = find_windows(x, self.window, self.carrier_size, self._cache)
-        tokens = run_blocks(x, self.tokenizer, self.blocks, windows, self.with_cp)
+        windows = find_windows(x, self.window, self.carrier_size, self.shelf)
+        tokens = make_tokens(x, self.tokenizer, windows, self.dtype)
+        for block in self.blocks:
+            tokens = run_block(block, tokens, windows, with_cp=self.with_cp)
         carriers, pixels = split_tokens(tokens, windows.grid)
         if self.propagate:
             spread = self.blocks[-1].carrier.scale1(carriers).index_select(1, windows.nearest)
@@ -246,38 +258,40 @@ class AttentionStage(nn.Module):
         return pixels.transpose(1, 2).unflatten(2, x.shape[2:])
 
 
-def find_windows(x: Tensor, window: int, carrier_size: int, cache: TableCache) -> Windows:
+def find_windows(x: Tensor, window: int, carrier_size: int, shelf: Shelf) -> Windows:
     """Find where the tokens of a map (B, C, H, W) stand, keeping that for the next of its size."""
-    height, width = x.shape[2:]
-    if torch.jit.is_tracing():  # where sizes are tensors
-        height, width = int(height), int(width)
+    height, width = map(graph.integer, x.shape[2:])
     grid = WindowGrid(height, width, window, carrier_size)
-    if torch.compiler.is_compiling():
+    if not graph.is_fixed():
         return locate_tokens(grid, x.device)
     with torch.inference_mode(False):  # what is kept must serve training too
-        return cache.get((grid, x.device), lambda: locate_tokens(grid, x.device))
+        return shelf.get((grid, x.device), lambda: locate_tokens(grid, x.device))
 
 
-def run_blocks(
+def make_tokens(
     x: Tensor,
     tokenizer: CarrierTokenizer | None,
-    blocks: Iterable[HATBlock],
     windows: Windows,
-    with_cp: bool,
+    dtype: torch.dtype | None = None,
 ) -> Tensor:
-    """Make the carriers of a map (B, C, H, W), if there is a tokenizer, and run blocks on all.
+    """List the tokens of a map (B, C, H, W), carriers first if there is a tokenizer.
+
+    Args:
+        x: The map.
+        tokenizer: Makes the carriers.
+        windows: Where the tokens stand.
+        dtype: Precision to keep the tokens in; None for that of the map.
 
     Returns:
-        Tokens (B, nh*nw*c*c + H*W, C), see :class:`Windows`.
+        (B, nh*nw*c*c + H*W, C), see :class:`Windows`.
     """
     tokens = x.flatten(2).transpose(1, 2)
     if tokenizer is not None:
         tokens = torch.cat((tokenizer(x, windows), tokens), dim=1)
-    if not torch.compiler.is_compiling():  # the question would bind a graph to the size at hand
-        tokens = tokens.contiguous()
-    for block in blocks:
-        tokens = run_block(block, tokens, windows, with_cp=with_cp)
-    return tokens
+    if dtype is not None:
+        tokens = tokens.to(torch.promote_types(tokens.dtype, dtype))
+    # the question for strides would bind a graph to the size at hand
+    return tokens.contiguous() if graph.is_fixed() else tokens
 
 
 def split_tokens(x: Tensor, grid: WindowGrid) -> tuple[Tensor, Tensor]:

@@ -1,13 +1,45 @@
-"""MLP that keeps one hidden tensor for the backward pass instead of two."""
+"""MLP that keeps one hidden tensor for the backward pass instead of two, and elementwise steps.
+
+In a deployed layer these steps reuse memory that nothing else reads: on a CPU a large new tensor
+costs more in page faults than its arithmetic. Elsewhere a tensor may have other readers, such as
+the hook of somebody who looks at activations, and is left alone.
+"""
 
 import torch
 import torch.nn.functional as F
 from timm.layers import Mlp
 from torch import Tensor, nn
+from torch.nn.modules.module import _has_any_global_hook
 
-from .inplace import GELU
-from .precision import matmul_dtype
+from . import graph
 from .recomputation import is_checkpointing
+
+
+class GELU(nn.Module):
+    """GELU that overwrites its input once its layer is deployed."""
+
+    deployed = False  # see deploy()
+
+    def forward(self, x: Tensor) -> Tensor:
+        overwrite = self.deployed and graph.is_disposable(x)
+        return torch.ops.aten.gelu_(x) if overwrite else F.gelu(x)
+
+    def fold(self) -> None:
+        """Nothing is folded; from here on the input is overwritten."""
+
+
+def add(x: Tensor, branch: Tensor, in_place: bool) -> Tensor:
+    """Add a residual branch of the shape of ``x``; ``in_place`` into the branch's own memory."""
+    if in_place and branch.dtype == x.dtype and graph.is_disposable(branch):
+        return branch.add_(x)
+    return x + branch
+
+
+def matmul_dtype(x: Tensor) -> torch.dtype:
+    """Precision in which linear layers and attention compute on ``x``, autocast considered."""
+    if not x.is_meta and torch.is_autocast_enabled(x.device.type):  # meta has no autocast
+        return torch.get_autocast_dtype(x.device.type)
+    return x.dtype
 
 
 class LeanMlp(Mlp):
@@ -38,23 +70,23 @@ class LeanMlp(Mlp):
         """Whether there is a backward pass to save memory for, and nobody to notice.
 
         Compilers and activation checkpointing decide themselves what to compute again. A layer that
-        was replaced, or that has a hook, is to be called as the module that it is.
+        was replaced, or that something else runs with or instead of, is to be called as a module.
         """
-        if torch.compiler.is_compiling() or torch.jit.is_tracing() or is_checkpointing():
+        if not hidden.requires_grad or not graph.is_eager() or is_checkpointing():
             return False
-        as_built = type(self.act) is GELU and type(self.fc2) is nn.Linear
-        return hidden.requires_grad and as_built and not any(map(has_hooks, (self.act, self.fc2)))
+        return is_plain(self.act, GELU) and is_plain(self.fc2, nn.Linear)
 
 
-def has_hooks(module: nn.Module) -> bool:
-    """Whether something else is run when the module is."""
+def is_plain(module: nn.Module, kind: type[nn.Module]) -> bool:
+    """Whether calling the module runs the ``forward`` of its class ``kind`` and nothing else."""
     hooks = (
         module._forward_pre_hooks,
         module._forward_hooks,
         module._backward_pre_hooks,
         module._backward_hooks,
     )
-    return any(hooks)
+    replaced = "forward" in vars(module) or module._compiled_call_impl is not None
+    return type(module) is kind and not (replaced or any(hooks) or _has_any_global_hook())
 
 
 class GELULinear(torch.autograd.Function):

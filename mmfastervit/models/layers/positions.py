@@ -6,15 +6,13 @@ every grid.
 """
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from threading import Lock
+from contextlib import nullcontext
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .windows import window_order
+from .windows import relative_index, window_order
 
 HIDDEN_FEATURES = 512
 MAX_BIAS = 16.0
@@ -36,7 +34,8 @@ class PositionMLP(nn.Module):
     def evaluate(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Map coordinates of any equal shape (...) to (..., out_features), at least float32."""
         dtype = torch.promote_types(self.fc1.weight.dtype, torch.float32)
-        with torch.autocast(rows.device.type, enabled=False):
+        full = nullcontext() if rows.is_meta else torch.autocast(rows.device.type, enabled=False)
+        with full:
             coordinates = torch.stack((rows, columns), dim=-1).to(dtype)
             hidden = F.linear(coordinates, self.fc1.weight.to(dtype), self.fc1.bias.to(dtype))
             return F.linear(F.relu(hidden), self.fc2.weight.to(dtype))
@@ -85,10 +84,7 @@ class RelativeBias(PositionMLP):
         grid = torch.meshgrid(row_offsets, column_offsets, indexing="ij")
         table = MAX_BIAS * torch.sigmoid(self.evaluate(*grid)).flatten(0, 1).t()
 
-        rows, columns = window_order(height, width, window, device)
-        row_index = rows[:, None] - rows + height - 1
-        column_index = columns[:, None] - columns + width - 1
-        index = row_index * (2 * width - 1) + column_index
+        index = relative_index(height, width, window, device)
         return table.index_select(1, index.flatten()).unflatten(1, index.shape)
 
 
@@ -97,50 +93,3 @@ def log_offsets(side: int, reference: int, device: torch.device) -> Tensor:
     unit = torch.sym_max(reference - 1, 1)
     offsets = torch.arange(1 - side, side, device=device) / unit * LOG_RANGE
     return offsets.sign() * torch.log2(offsets.abs() + 1) / math.log2(LOG_RANGE)
-
-
-class TableCache:
-    """Least recently used tables, by key, bounded by the elements they hold together.
-
-    What is larger than the bound by itself is not kept. Copies and pickles of a cache are empty.
-    Threads may share one.
-
-    Args:
-        max_elements: Bound on the elements of all tables together (2**24: 64 MiB of float32).
-    """
-
-    def __init__(self, max_elements: int = 2**24):
-        self.max_elements = max_elements
-        self._entries: OrderedDict[Hashable, tuple] = OrderedDict()
-        self._lock = Lock()
-
-    def __reduce__(self):
-        return TableCache, (self.max_elements,)
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def get(self, key: Hashable, compute: Callable[[], tuple]) -> tuple:
-        """Return the tables of ``key``, computing them if they are not here."""
-        with self._lock:
-            if key in self._entries:
-                self._entries.move_to_end(key)
-                return self._entries[key]
-        tables = compute()
-        with self._lock:
-            self._entries[key] = tables
-            while self._entries and sum(map(elements, self._entries.values())) > self.max_elements:
-                self._entries.popitem(last=False)
-        return tables
-
-    def clear(self) -> None:
-        """Forget every table."""
-        with self._lock:
-            self._entries.clear()
-
-
-def elements(table: object) -> int:
-    """Elements of a tensor, or of all tensors in a tuple."""
-    if isinstance(table, Tensor):
-        return table.numel()
-    return sum(map(elements, table)) if isinstance(table, tuple) else 0

@@ -9,6 +9,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+from . import graph
+
 _checkpointing = ContextVar("checkpointing", default=False)
 
 
@@ -29,43 +31,32 @@ def run_block(block: nn.Module, *inputs, with_cp: bool, part: Callable | None = 
     call = block if part is None else part
     if not (with_cp and block.training and torch.is_grad_enabled()):
         return call(*inputs)
-    if torch.compiler.is_compiling():  # recomputes without repeating what changes a buffer
+    if not graph.is_fixed():  # a compiler recomputes without repeating what changes a buffer
         return checkpoint(call, *inputs, use_reentrant=False)
     return checkpoint(
         call,
         *inputs,
         use_reentrant=False,
-        context_fn=lambda: (checkpointed(), recomputed(block)),
+        context_fn=lambda: (checkpointing(block), checkpointing(block, again=True)),
     )
 
 
 @contextmanager
-def checkpointed() -> Iterator[None]:
-    """Let :func:`is_checkpointing` be true."""
+def checkpointing(block: nn.Module, again: bool = False) -> Iterator[None]:
+    """Let :func:`is_checkpointing` be true; ``again`` leaves the state of the block as it is.
+
+    Batch normalisation would count a batch a second time when it is recomputed.
+    """
+    modules = block.modules() if again else ()
+    norms = [m for m in modules if isinstance(m, _BatchNorm) and m.track_running_stats]
+    before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0  # running statistics go on as they are
     token = _checkpointing.set(True)
     try:
         yield
     finally:
         _checkpointing.reset(token)
-
-
-@contextmanager
-def recomputed(block: nn.Module) -> Iterator[None]:
-    """Run a block again exactly as before, and leave its state as it is."""
-    with checkpointed(), running_statistics_kept(block):
-        yield
-
-
-@contextmanager
-def running_statistics_kept(module: nn.Module) -> Iterator[None]:
-    """Keep batch normalisation from counting a batch a second time when it is recomputed."""
-    norms = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
-    before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0  # running statistics go on as they are
-    try:
-        yield
-    finally:
         for norm, (momentum, batches) in zip(norms, before, strict=True):
             norm.momentum = momentum
             norm.num_batches_tracked.copy_(batches)

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.fx.experimental.symbolic_shapes import statically_known_true
+
+from . import graph
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,7 @@ def is_whole(length: int, window: int) -> bool:
     While a graph is traced for any size, only what holds for every size counts: a branch on the
     size at hand would bind the graph to it.
     """
-    whole = length % window == 0
-    return statically_known_true(whole) if torch.compiler.is_compiling() else whole
+    return graph.holds(length % window == 0)
 
 
 def partition(x: Tensor, window: int) -> Tensor:
@@ -189,6 +189,24 @@ def window_order(height: int, width: int, window: int, device: torch.device | No
     )
     cells = torch.stack((rows, columns), dim=-1)[None]
     return partition(cells, window).reshape(-1, 2).unbind(1)
+
+
+def relative_index(height: int, width: int, window: int, device=None) -> Tensor:
+    """Number the offset between every two cells of a grid, in raster order of all offsets.
+
+    Args:
+        height: Rows of the grid.
+        width: Columns of the grid.
+        window: Cells are listed window by window, this many to a side.
+
+    Returns:
+        Integers (height*width, height*width), query first, then key, of a table of
+        (2*height-1) x (2*width-1) offsets.
+    """
+    rows, columns = window_order(height, width, window, device)
+    row_index = rows[:, None] - rows + height - 1
+    column_index = columns[:, None] - columns + width - 1
+    return row_index * (2 * width - 1) + column_index
 
 
 def carrier_pooling(length: int, window: int, carrier_size: int, device=None) -> Tensor:

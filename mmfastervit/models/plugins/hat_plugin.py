@@ -1,11 +1,13 @@
 """Hierarchical attention as a plug-in for feature maps."""
 
+from typing import Any
+
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmfastervit.models.layers import AttentionStage
-from mmfastervit.models.layers.initialization import initialize
+from mmfastervit.models.initialization import initialize
+from mmfastervit.models.layers import AttentionStage, graph
 from mmfastervit.models.layers.positions import MAX_BIAS
 from mmfastervit.registry import register_model
 
@@ -80,6 +82,7 @@ class HATPlugin(BaseModule):
             mlp_ratio=mlp_ratio,
             drop_path=[drop_path_rate] * depth,
             carrier_key_bias=FRESH_BIAS,
+            float32_tokens=True,
             with_cp=with_cp,
         )
         self.gate = nn.Parameter(torch.zeros(in_channels))
@@ -96,8 +99,38 @@ class HATPlugin(BaseModule):
                 f"HATPlugin takes a map of shape (B, {self.in_channels}, H, W) with B, H, W >= 1, "
                 f"not {tuple(x.shape)}"
             )
-        change = self.attention(x) - x
-        return (x + self.gate.view(-1, 1, 1) * change).to(x.dtype)
+        change = self.attention(x) - x  # of float32 at least, so that no digits cancel
+        if torch.is_grad_enabled() and not graph.is_recorded_for_inference():
+            return AddGated.apply(x, self.gate, change)
+        return add_gated(x, self.gate, change)
+
+
+def add_gated(x: Tensor, gate: Tensor, change: Tensor) -> Tensor:
+    """Add a change (B, C, H, W) by a gate (C,); where that is 0, ``x`` comes out bit for bit.
+
+    An infinite or undefined change times 0 is undefined, and -0.0 plus 0.0 is 0.0.
+    """
+    gate = gate.view(-1, 1, 1)
+    return torch.where(gate == 0, x, x + gate * change).to(x.dtype)
+
+
+class AddGated(torch.autograd.Function):
+    """:func:`add_gated` with the gradient of ``x + gate * change``, by which a gate can open."""
+
+    @staticmethod
+    def forward(x: Tensor, gate: Tensor, change: Tensor) -> Tensor:
+        return add_gated(x, gate, change)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[1:])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        gate, change = ctx.saved_tensors
+        of_gate = (grad * change).sum((0, 2, 3))
+        of_change = grad * gate.view(-1, 1, 1)
+        return grad, of_gate.to(gate.dtype), of_change.to(change.dtype)
 
 
 def resolve_num_heads(channels: int, num_heads: int | None) -> int:

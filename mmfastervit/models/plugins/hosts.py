@@ -3,12 +3,14 @@
 A new kind of backbone is made known by :func:`register_host`; nothing else has to change.
 """
 
+import logging
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch.nn.functional as F
+from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from mmfastervit.models.layers.attention import attend
@@ -148,6 +150,39 @@ class Host:
         """List the stages of ``backbone``; none if it is not of this kind."""
         classes = tuple(filter(None, map(imported_class, self.classes)))
         return self.stages(backbone) if isinstance(backbone, classes) else []
+
+
+def from_nhwc(x: Tensor) -> Tensor:
+    """View (B, H, W, C) as (B, C, H, W)."""
+    return x.permute(0, 3, 1, 2)
+
+
+def to_nhwc(x: Tensor) -> Tensor:
+    """View (B, C, H, W) as (B, H, W, C)."""
+    return x.permute(0, 2, 3, 1)
+
+
+def from_tokens(x: Tensor, hw_shape: Sequence[int]) -> Tensor:
+    """View (B, H*W, C) as (B, C, H, W)."""
+    return x.transpose(1, 2).unflatten(2, tuple(hw_shape))
+
+
+def to_tokens(x: Tensor) -> Tensor:
+    """View (B, C, H, W) as (B, H*W, C)."""
+    return x.flatten(2).transpose(1, 2)
+
+
+def make_alike(module: nn.Module, stage: Stage) -> None:
+    """Give a new module the device, precision, mode and freezing of its stage."""
+    weights = list(stage.blocks.parameters())
+    module.to(weights[0].device, weights[0].dtype).train(stage.blocks.training)
+    if not any(weight.requires_grad for weight in weights):
+        module.requires_grad_(False)
+        print_log(
+            f"{stage.path} is frozen, so the HAT in it is as well and will not be trained",
+            logger="current",
+            level=logging.WARNING,
+        )
 
 
 def imported_class(cls: type | str) -> type | None:

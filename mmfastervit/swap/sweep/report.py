@@ -74,7 +74,7 @@ def _used(swaps: Sequence[Record]) -> set[str]:
 
 def _totals(swaps: Sequence[Record], steps: Mapping[str, Record]) -> str:
     packages = sorted({swap["config"].partition("::")[0] for swap in swaps})
-    counts = {package: Counter() for package in (*packages, "all")}
+    counts: dict[str, Counter] = {package: Counter() for package in (*packages, "all")}
     for swap in swaps:
         for key in (swap["config"].partition("::")[0], "all"):
             counts[key][state_of(swap, steps)] += 1
@@ -133,7 +133,7 @@ def _not_passed(swaps: Sequence[Record], steps: Mapping[str, Record]) -> str:
         state = state_of(swap, steps)
         if state in (PASSED, REFUSED):
             continue
-        step = steps.get(swap.get("model"), {})
+        step = steps.get(swap.get("model", ""), {})
         reason = swap.get("reason") or step["reason"]
         groups[state, reason, step.get("original_reason")].append(swap["config"])
     rows = [
@@ -163,7 +163,7 @@ def _consequences(swaps: Sequence[Record]) -> str:
 
 
 def _folders(swaps: Sequence[Record], steps: Mapping[str, Record]) -> str:
-    counts = defaultdict(Counter)
+    counts: dict[str, Counter] = defaultdict(Counter)
     for swap in swaps:
         counts[swap["config"].rsplit("/", 1)[0]][state_of(swap, steps)] += 1
     header = ["folder", *_STATES, REFUSED, UNREADABLE]

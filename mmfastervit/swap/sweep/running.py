@@ -14,15 +14,16 @@ from typing import Any
 from mmengine.config import Config
 
 from mmfastervit.config.files import base_name, read_config, zoo_folder
-from mmfastervit.config.tree import plain, type_name, value_at
+from mmfastervit.config.tree import plain, rebuild, type_name, value_at
 from mmfastervit.swap.audit import audit
 from mmfastervit.swap.check import build, generated_run, predict_once, train_once
-from mmfastervit.swap.consumers import neck_configs
+from mmfastervit.swap.context import find_model
 from mmfastervit.swap.errors import SwapRefusedError
 from mmfastervit.swap.measure import measure
-from mmfastervit.swap.planning import Swap, find_model, plan_swap, scope_of
+from mmfastervit.swap.planning import Swap, plan_swap
 from mmfastervit.swap.samples import make_batch
 from mmfastervit.swap.writing import write_config
+from mmfastervit.swap.zoo import necks_of
 
 REFUSED, FAILED, SWAPPED = "refused", "failed", "swapped"
 # mmengine can't read the original, or its backbone and neck don't run on this machine.
@@ -69,9 +70,8 @@ def swap_one(name: str, arch: str, seconds: int) -> dict[str, Any]:
         status = ORIGINAL_FAILS if _original_fails(cfg, seconds) else FAILED
         return {**record, "status": status, "reason": _describe(error)}
     notes = [note for note in swap.notes if "publisher" not in note]
-    return {
-        **record, "status": SWAPPED, "model": model_key(swap), "notes": notes, "stated": stated
-    }  # fmt: skip
+    found = dict(model=model_key(swap), notes=notes, stated=stated)
+    return {**record, "status": SWAPPED, **found}
 
 
 def _original_fails(cfg: Config, seconds: int) -> bool:
@@ -79,7 +79,7 @@ def _original_fails(cfg: Config, seconds: int) -> bool:
     part = value_at(plain(cfg.to_dict()), find_model(plain(cfg.to_dict())))
     try:
         with _time_limit(seconds):
-            measure(part["backbone"], neck_configs(part), cfg.get("default_scope"))
+            measure(part["backbone"], necks_of(part), cfg.get("default_scope"))
     except (OSError, ValueError):  # what it was, the record of the swap says
         return True
     return False
@@ -90,20 +90,13 @@ def model_key(swap: Swap) -> str:
     cfg = plain(swap.config.to_dict())
     part = value_at(cfg, swap.model_path)
     outer = cfg["model"].get("data_preprocessor") or cfg.get("data_preprocessor")
-    part["backbone"] = {
-        name: value for name, value in part["backbone"].items() if name not in _OF_PROCESSES
-    }
-    relevant = [_relevant(part), _relevant(outer), swap.model_path]
-    return hashlib.sha1(repr(relevant).encode()).hexdigest()[:12]
-
-
-def _relevant(value: Any) -> Any:
-    if isinstance(value, dict):
-        kept = {key: inner for key, inner in value.items() if key not in _IRRELEVANT}
-        return [(key, _relevant(kept[key])) for key in sorted(kept)]
-    if isinstance(value, (list, tuple)):
-        return [_relevant(inner) for inner in value]
-    return type_name(value) if isinstance(value, type) else value
+    part["backbone"] = {k: v for k, v in part["backbone"].items() if k not in _OF_PROCESSES}
+    relevant = rebuild(
+        [part, outer, list(swap.model_path)],
+        lambda node: {key: value for key, value in node.items() if key not in _IRRELEVANT},
+    )
+    text = json.dumps(relevant, sort_keys=True, default=type_name)
+    return hashlib.sha1(text.encode()).hexdigest()[:12]
 
 
 def step_one(name: str, arch: str, key: str, seconds: int) -> dict[str, Any]:
@@ -116,7 +109,7 @@ def step_one(name: str, arch: str, key: str, seconds: int) -> dict[str, Any]:
         ``predicted`` that was reached, and how swapped and original model failed.
     """
     swap = plan_swap(read_config(name), arch)
-    record = {"model": key, "config": name}
+    record: dict[str, Any] = {"model": key, "config": name}
     start = time.monotonic()
     reached, reason = _steps(plain(swap.config.to_dict()), swap.model_path, seconds)
     record.update(reached=reached, reason=reason, seconds=round(time.monotonic() - start))
@@ -129,7 +122,7 @@ def step_one(name: str, arch: str, key: str, seconds: int) -> dict[str, Any]:
 def _steps(cfg: dict, model_path: tuple, seconds: int) -> tuple[str | None, str | None]:
     """The last step reached, and why the next one was not."""
     reached = None
-    scope = scope_of(cfg)
+    scope = cfg.get("default_scope")
     try:
         with _time_limit(seconds), generated_run(scope):
             model = build(cfg, model_path)

@@ -126,17 +126,24 @@ def test_eval_notices_changed_weights(tiny_arch):
 
 def test_eval_caches_tables_and_training_does_not(tiny_arch):
     model = build(tiny_arch).eval()
-    block = model.stages[2].blocks[0]
+    bias = model.stages[2].blocks[0].window.relative_bias
+    computed = []
+    bias.register_forward_hook(lambda *_: computed.append(1))
     images = torch.randn(1, 3, 100, 150)
     with torch.no_grad():
         model(images)
-    assert len(block._cache) == 1
+        model(images)
+    assert len(computed) == 1
     model(images)  # gradients flow: tables must be part of the graph
-    assert len(block._cache) == 1
+    model(images)
+    assert len(computed) == 3
     model.train()
-    assert len(block._cache) == 0
     model(images.repeat(2, 1, 1, 1))
-    assert len(block._cache) == 0
+    model(images.repeat(2, 1, 1, 1))
+    assert len(computed) == 5
+    with torch.no_grad():
+        model.eval()(images)  # what was kept is forgotten
+    assert len(computed) == 6
 
 
 @torch.no_grad()
@@ -217,3 +224,57 @@ def test_bad_images_are_refused_with_their_shape(tiny_arch, shape):
 def test_a_tuple_of_images_is_refused(tiny_arch):
     with pytest.raises(TypeError, match="tuple"):
         build(tiny_arch)((torch.zeros(1, 3, 64, 64),))
+
+
+@pytest.mark.parametrize("arch", ["fastervit_0", "fastervit_3", "fastervit_4_21k_224"])
+def test_every_parameter_is_as_deep_as_it_stands_in_the_forward_pass(arch):
+    with torch.device("meta"):
+        model = FasterViT(arch)
+    number = sum(ARCHS[arch].depths) + 2
+    depths = {name: model.get_layer_depth(name) for name, _ in model.named_parameters()}
+    assert {layers for _, layers in depths.values()} == {number}
+    parts = [("stem", model.stem)]
+    for i, stage in enumerate(model.stages):
+        if getattr(stage, "tokenizer", None) is not None:
+            parts.append((f"stages.{i}.tokenizer", stage.tokenizer))
+        parts += [(f"stages.{i}.blocks.{j}", block) for j, block in enumerate(stage.blocks)]
+        if i < len(model.downsamples):
+            parts.append((f"downsamples.{i}", model.downsamples[i]))
+    parts.append(("out_norms", model.out_norms))
+    along = [{depths.pop(f"{p}.{n}")[0] for n, _ in m.named_parameters()} for p, m in parts]
+    assert not depths
+    assert all(len(found) == 1 for found in along)
+    order = [depth for found in along for depth in found]
+    assert order == sorted(order)
+    assert sorted(set(order)) == list(range(number))
+
+
+def test_parameters_of_others_are_the_deepest(tiny_arch):
+    model = build(tiny_arch)
+    assert model.get_layer_depth("head.fc.weight", "backbone.") == (6, 7)
+    assert model.get_layer_depth("backbone.stem.conv1.weight", "backbone.") == (0, 7)
+    assert model.get_layer_depth("backbone.stages.2.blocks.1.window.norm1.bias", "backbone.") == (
+        4,
+        7,
+    )
+
+
+def test_mmpretrain_sets_layer_wise_learning_rates(tiny_arch):
+    from mmpretrain.engine.optimizers import LearningRateDecayOptimWrapperConstructor
+
+    class Classifier(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.backbone = build(tiny_arch)
+            self.head = torch.nn.Linear(64, 5)
+
+        def get_layer_depth(self, name):
+            return self.backbone.get_layer_depth(name, "backbone.")
+
+    construct = LearningRateDecayOptimWrapperConstructor(
+        dict(optimizer=dict(type="AdamW", lr=1.0, weight_decay=0.1)), dict(layer_decay_rate=0.5)
+    )
+    rates = {g["param_name"]: g["lr"] for g in construct(Classifier()).optimizer.param_groups}
+    assert rates["head.weight"] == rates["backbone.out_norms.0.weight"] == 1
+    assert rates["backbone.stages.3.blocks.0.window.norm1.weight"] == 0.5
+    assert rates["backbone.stem.conv1.weight"] == 0.5**6

@@ -1,15 +1,12 @@
 """Properties of the attention stages: padding, routing, positions."""
 
-import sys
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 import torch
 
 from mmfastervit.models.layers import AttentionStage, WindowGrid
 from mmfastervit.models.layers.attention import AttentionLayer
 from mmfastervit.models.layers.hat import CarrierTokenizer, HATBlock
-from mmfastervit.models.layers.positions import AbsolutePosition, RelativeBias, TableCache
+from mmfastervit.models.layers.positions import AbsolutePosition, RelativeBias
 from mmfastervit.models.layers.windows import locate_tokens
 
 
@@ -120,20 +117,6 @@ def test_positions_of_a_single_cell_are_the_origin():
     assert RelativeBias(1)(1, 1, window=1).isfinite().all()
 
 
-def test_cache_forgets_the_least_recently_used_and_keeps_nothing_oversized():
-    cache = TableCache(max_elements=10)
-    cache.get("a", lambda: (torch.zeros(4), None))
-    cache.get("b", lambda: (torch.zeros(4),))
-    cache.get("a", lambda: pytest.fail("a is cached"))
-    cache.get("c", lambda: (torch.zeros(4),))
-    cache.get("a", lambda: pytest.fail("a was used after b"))
-    computed = []
-    cache.get("b", lambda: computed.append(1) or (torch.zeros(4),))
-    assert computed
-    cache.get("huge", lambda: (torch.zeros(100),))
-    assert len(cache) == 0
-
-
 def test_indices_kept_in_inference_mode_serve_training():
     stage = AttentionStage(8, 1, 2, window=7, carrier_size=2)
     x = torch.randn(1, 8, 9, 16)
@@ -142,26 +125,6 @@ def test_indices_kept_in_inference_mode_serve_training():
     actual = stage(x)
     actual.sum().backward()
     torch.testing.assert_close(actual, expected)
-    assert len(stage._cache) == 1
+    assert len(stage.shelf.cache) == 1
     stage.double()
-    assert len(stage._cache) == 0
-
-
-@pytest.fixture
-def eager_threads():
-    """Threads that give way to each other as often as Python lets them."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
-
-
-def test_threads_may_share_a_cache(eager_threads):
-    cache = TableCache(max_elements=10)
-
-    def work(_):
-        for i in range(2000):
-            assert cache.get(i % 7, lambda i=i: (torch.full((3,), i % 7),))[0][0] == i % 7
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(work, range(4)))
+    assert len(stage.shelf.cache) == 0

@@ -84,15 +84,54 @@ def change_activation(mlp: LeanMlp) -> None:
     mlp.act = nn.ReLU()
 
 
+def replace_forward(mlp: LeanMlp) -> None:
+    forward = mlp.fc2.forward
+    mlp.fc2.forward = lambda x: forward(x) + 1
+
+
+def replace_forward_of_activation(mlp: LeanMlp) -> None:
+    mlp.act.forward = torch.relu
+
+
 def parametrize(mlp: LeanMlp) -> None:
     weight_norm(mlp.fc2)
 
 
-@pytest.mark.parametrize("change", [add_hook, replace_layer, change_activation, parametrize])
+@pytest.mark.parametrize(
+    "change",
+    [
+        add_hook,
+        replace_layer,
+        change_activation,
+        replace_forward,
+        replace_forward_of_activation,
+        parametrize,
+    ],
+)
 def test_layers_that_were_changed_are_called(mlp, x, change):
     change(mlp)
     assert not recomputes(mlp, x)
     torch.testing.assert_close(mlp(x), mlp.fc2(mlp.act(mlp.fc1(x))))
+
+
+@pytest.mark.parametrize(
+    "register",
+    [
+        nn.modules.module.register_module_forward_pre_hook,
+        nn.modules.module.register_module_forward_hook,
+        nn.modules.module.register_module_full_backward_pre_hook,
+        nn.modules.module.register_module_full_backward_hook,
+    ],
+)
+def test_hooks_on_all_modules_see_every_layer(mlp, x, register):
+    seen = []
+    handle = register(lambda module, *_: seen.append(module))
+    try:
+        mlp(x).sum().backward()
+    finally:
+        handle.remove()
+    assert {mlp.fc1, mlp.act, mlp.fc2} <= set(seen)
+    assert recomputes(mlp, x)
 
 
 def test_nothing_is_recomputed_in_inference_or_twice(mlp, x):

@@ -1,5 +1,7 @@
 """The plug-in by itself: identity at first, trainable from the second step, far-sighted."""
 
+import copy
+
 import mmdet.models  # noqa: F401  (registers ResNet)
 import pytest
 import torch
@@ -8,7 +10,8 @@ from mmengine.registry import MODELS
 from torch import nn
 
 from mmfastervit import HATPlugin
-from mmfastervit.models.layers import AttentionStage
+from mmfastervit.models.layers import AttentionStage, WindowGrid
+from mmfastervit.models.layers.windows import locate_tokens
 
 
 @pytest.mark.parametrize("size", [(14, 14), (1, 1), (9, 23), (40, 7)], ids=str)
@@ -129,14 +132,75 @@ def test_bad_maps_are_refused_with_their_shape(shape):
         HATPlugin(32)(torch.zeros(shape))
 
 
+@torch.no_grad()
 def test_fresh_carriers_are_attended_to():
     """A pixel gives its four carriers what four of its window's 49 pixels get."""
-    block = HATPlugin(64).attention.blocks[0]
-    bias = block.window.relative_bias(7, 7, 7)
-    weights = block._add_carriers(bias, 4).softmax(-1)  # of equal keys
+    block = HATPlugin(64).eval().attention.blocks[0]
+    windows = locate_tokens(WindowGrid(7, 7, 7, 2))
+    weights = block.tables(windows, torch.zeros(1, 53, 64)).window_bias.softmax(-1)  # equal keys
     share = weights[:, 4:, :4].sum(-1)  # (heads, 49)
     assert share.min() > 0.5 * 4 / 53
     assert share.max() < 2 * 4 / 53
+
+
+def overflowing(kind: float) -> HATPlugin:
+    """A plug-in whose blocks return nothing finite."""
+    plugin = HATPlugin(32)
+    nn.init.constant_(plugin.attention.blocks[-1].window.mlp.fc2.bias, kind)
+    return plugin
+
+
+def bits(x: torch.Tensor) -> torch.Tensor:
+    return x.detach().view({4: torch.int32, 2: torch.int16}[x.element_size()])
+
+
+@pytest.mark.parametrize("kind", [torch.inf, torch.nan, 0.0])
+@pytest.mark.parametrize("mode", ["training", "inference", "traced", "compiled"])
+def test_a_closed_gate_lets_the_input_through_bit_for_bit(kind, mode):
+    """Whatever the blocks return, and zeros of either sign."""
+    plugin = overflowing(kind).train(mode == "training")
+    x = torch.randn(1, 32, 9, 12)
+    x[:, ::2, ::2] = -0.0
+    x[:, 1::2, ::2] = 0.0
+    if mode == "traced":
+        plugin = torch.jit.trace(plugin, x, check_trace=False)
+    elif mode == "compiled":
+        plugin = torch.compile(plugin, backend="aot_eager", fullgraph=True)
+    with torch.set_grad_enabled(mode != "inference"):
+        assert torch.equal(bits(plugin(x)), bits(x))
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_closed_gate_gets_its_gradient_and_an_open_one_the_right_one(compiled):
+    plugin = HATPlugin(32)
+    nn.init.constant_(plugin.gate[16:].data, 0.5)
+    x = torch.randn(2, 32, 9, 12)
+    weight = torch.randn_like(x)
+    change = (plugin.attention(x) - x).detach()
+    call = torch.compile(plugin, backend="aot_eager", fullgraph=True) if compiled else plugin
+    (call(x) * weight).sum().backward()
+    torch.testing.assert_close(plugin.gate.grad, (weight * change).sum((0, 2, 3)))
+    assert plugin.gate.grad[:16].any()
+    assert all(p.grad.isfinite().all() for p in plugin.parameters())
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+def test_no_digits_cancel_in_half_precision(autocast):
+    """A change far smaller than the map survives: it is never the difference of rounded sums."""
+    exact = HATPlugin(32)
+    nn.init.constant_(exact.gate, 1.0)
+    half = copy.deepcopy(exact) if autocast else copy.deepcopy(exact).bfloat16()
+    changes = []
+    x = torch.randn(1, 32, 14, 21).bfloat16() * 256
+    for plugin, inputs in ((exact, x.float()), (half, x)):
+        with (
+            torch.no_grad(),
+            torch.autocast("cpu", torch.bfloat16, enabled=autocast and plugin is half),
+        ):
+            changes.append(plugin.attention(inputs).double() - inputs.double())
+    assert (changes[1] - changes[0]).norm() < 0.05 * changes[0].norm()
 
 
 def far_sight(stage: nn.Module, steps: int) -> float:

@@ -12,7 +12,6 @@ from torch import nn
 
 from mmfastervit import HATPlugin, insert_hat, register_host, remove_hat
 from mmfastervit.models.plugins import Host, Stage
-from mmfastervit.models.plugins.hosts import _HOSTS
 from mmfastervit.models.plugins.insertion import hat_modules
 
 every_host = pytest.mark.parametrize("name", HOSTS)
@@ -215,21 +214,52 @@ def test_replacing_keeps_the_weights_of_every_block(name):
     assert not torch.allclose(alone[2], shifted[2], atol=1e-3)
 
 
+def replaced_blocks(host: nn.Module) -> nn.Module:
+    """The container of the blocks of a host's only stage with HAT."""
+    path = next(path for path, _ in hat_modules(host) if path.endswith(".0.hat"))
+    return host.get_submodule(path.removesuffix(".0.hat"))
+
+
+def run(blocks, x: torch.Tensor, tokens: bool) -> torch.Tensor:
+    """Call blocks one after the other, as their stage does."""
+    y = x.flatten(1, 2) if tokens else x
+    for block in blocks:
+        y = block(y, x.shape[1:3]) if tokens else block(y)
+    return y.view_as(x)
+
+
 @every_swin
 def test_replaced_windows_hear_each_other(name):
     host = build_host(name)
     insert_hat(host, stages=(2,), mode="replace")
-    blocks = next(m for m in host.modules() if type(m).__name__ == "HATBlocks")
-    channels = blocks[0].norm1.normalized_shape[0]
-    x = torch.randn(1, 14, 21, channels, requires_grad=True)
-    blocks(x)[0, -1, -1].sum().backward()
+    blocks = replaced_blocks(host)
+    x = torch.randn(1, 14, 21, blocks[0].norm1.normalized_shape[0], requires_grad=True)
+    run(blocks, x, tokens="timm" not in name)[0, -1, -1].sum().backward()
     assert (x.grad[0].abs().sum(-1) > 0).all()
+
+
+@every_swin
+@torch.no_grad()
+def test_a_stage_with_hat_is_the_list_of_blocks_that_it_was(name):
+    """Length, iteration, indices and slices agree, and calling what they give runs the stage."""
+    host = build_host(name).eval()
+    modules = {module: path for path, module in host.named_modules()}
+    insert_hat(host, stages=(2,), mode="replace")
+    blocks = replaced_blocks(host)
+    listed = list(blocks)
+    assert len(blocks) == len(listed) == 2
+    assert [blocks[0], blocks[-1]] == listed == list(blocks[:]) == list(blocks.children())
+    assert list(blocks[1:]) == listed[1:]
+    assert all(block in modules for block in listed)  # the host's own
+    x = torch.randn(1, 14, 21, blocks[0].norm1.normalized_shape[0])
+    tokens = "timm" not in name
+    assert torch.equal(run(blocks, x, tokens), run(blocks[:], x, tokens))
 
 
 def test_a_frozen_stage_freezes_its_hat_and_says_so(monkeypatch):
     lines = []
     monkeypatch.setattr(
-        "mmfastervit.models.plugins.insertion.print_log", lambda line, **_: lines.append(line)
+        "mmfastervit.models.plugins.hosts.print_log", lambda line, **_: lines.append(line)
     )
     host = build_host("mmdet-resnet", frozen_stages=3)
     insert_hat(host)
@@ -325,11 +355,20 @@ def test_other_hosts_can_be_registered():
     net = Net()
     with pytest.raises(ValueError, match=r"Net: it is none of Swin.*register_host"):
         insert_hat(net, (0, 1))
-    register_host(Host("Net of this test", (Net,), stages))
-    try:
-        assert insert_hat(net, (0, 1)) == ["body.0.2", "body.1.2"]
-    finally:
-        del _HOSTS[0]
+    register_host(Host("Net of this test", (Net,), stages))  # a class that no other test knows
+    assert insert_hat(net, (0, 1)) == ["body.0.2", "body.1.2"]
+
+
+def test_tables_of_all_stages_share_one_bound():
+    """Of a host with HAT, and of its copy, whose cache is another."""
+    host = build_host("mmdet-swin")
+    insert_hat(host, stages=(1, 2, 3), mode="replace")
+    caches = [
+        {m.shelf.cache for m in h.modules() if hasattr(m, "shelf")}
+        for h in (host, copy.deepcopy(host))
+    ]
+    assert [len(found) for found in caches] == [1, 1]
+    assert not caches[0] & caches[1]
 
 
 @pytest.mark.parametrize(
@@ -338,10 +377,10 @@ def test_other_hosts_can_be_registered():
         ("mmdet-resnet", dict(mode="replace"), ValueError, "ResNet.*'append'"),
         ("mmpretrain-convnext", dict(mode="replace"), ValueError, "ConvNeXt.*'append'"),
         ("mmdet-swin", dict(mode="insert"), ValueError, "'append', 'replace'"),
-        ("mmdet-swin", dict(stages=(4,)), ValueError, "stages 0 to 3"),
+        ("mmdet-swin", dict(stages=(4,)), ValueError, "to 3"),
         ("mmdet-swin", dict(stages=()), ValueError, "at least one"),
         ("mmdet-swin", dict(stages=(2, -2)), ValueError, "none twice"),
-        ("mmdet-swin", dict(stages=3), ValueError, "stages=3"),
+        ("mmdet-swin", dict(stages=3), TypeError, "stages=3"),
         ("mmdet-swin", dict(plugin=dict(num_heads=5)), ValueError, "5 does not divide"),
         ("mmdet-swin", dict(plugin=dict(heads=4)), TypeError, "heads.*num_heads"),
         ("mmdet-swin", dict(plugin=dict(in_channels=4)), TypeError, "follows from the host"),

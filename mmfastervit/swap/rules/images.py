@@ -1,0 +1,118 @@
+"""Normalisation and channel order: FasterViT's weights want RGB, normalised as ImageNet is."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mmfastervit.config.tree import ABSENT, Path, type_name, value_at, walk
+from mmfastervit.swap.changes import Change, Outcome
+from mmfastervit.swap.context import Context
+from mmfastervit.swap.zoo import KNOW_THE_MEAN, TO_RGB
+
+MEAN = (123.675, 116.28, 103.53)
+STD = (58.395, 57.12, 57.375)
+_WHY = "FasterViT's weights want RGB normalised as ImageNet is"
+_PIPELINE_HOLDERS = (
+    "train_dataloader",
+    "val_dataloader",
+    "test_dataloader",
+    "tta_pipeline",
+    "custom_hooks",
+)
+
+
+def rule(context: Context) -> Outcome:
+    """Correct the data preprocessors and the transforms that know the mean."""
+    return Outcome(normalise(context.cfg, context.in_channels))
+
+
+def normalise(cfg: dict, channels: int) -> list[Change]:
+    """List the changes for a whole config.
+
+    Args:
+        cfg: The config.
+        channels: Channels of an image; several RGB images in one have a multiple of three.
+    """
+    preprocessors = list(_preprocessors(cfg))
+    transforms = [
+        (path, part)
+        for key in _PIPELINE_HOLDERS
+        for path, part in walk(cfg.get(key), (key,))
+        if isinstance(part, dict) and type_name(part.get("type", "")) in KNOW_THE_MEAN
+    ]
+    changes = []
+    if not any(type_name(one["type"]) == "Normalize" for _, one in transforms):
+        times = channels // len(MEAN) if channels != len(MEAN) else 1
+        for path, preprocessor in preprocessors:
+            if preprocessor.get("rgb_to_bgr"):
+                changes.append(Change((*path, "rgb_to_bgr"), True, False, _WHY))
+            wanted: dict[str, Any] = dict(mean=list(MEAN) * times, std=list(STD) * times)
+            if channels == len(MEAN):
+                wanted[_order_key(preprocessor, cfg.get("default_scope"))] = True
+            changes += _differing(preprocessor, path, wanted)
+    means = [list(one["mean"]) for _, one in preprocessors if one.get("mean")]
+    for path, transform in transforms:
+        if type_name(transform["type"]) == "Normalize":
+            wanted = dict(mean=list(MEAN), std=list(STD), to_rgb=True)
+            changes += _differing(transform, path, wanted)
+        else:
+            changes += _correct_fill(transform, path, means)
+    return changes + _correct_reid(cfg, changes)
+
+
+def _differing(part: dict, path: Path, wanted: dict[str, Any]) -> Iterator[Change]:
+    for key, now in wanted.items():
+        was = part.get(key, ABSENT)
+        if (list(was) if isinstance(was, (list, tuple)) else was) != now:
+            yield Change((*path, key), was, now, _WHY)
+
+
+def _correct_fill(transform: dict, path: Path, means: list[list]) -> Iterator[Change]:
+    """Let borders that were filled with the old mean be filled with the new one."""
+    was = transform.get("mean")
+    if was is None or list(was) not in means or list(was) == list(MEAN):
+        return
+    why = "it fills borders with the mean"
+    yield Change((*path, "mean"), was, list(MEAN), why)
+    if transform.get("to_rgb", True) is not True:
+        yield Change((*path, "to_rgb"), False, True, why)
+
+
+def _correct_reid(cfg: dict, changes: Sequence[Change]) -> list[Change]:
+    """Keep the channel order of the crops that a tracker hands to its re-identification network.
+
+    mmdet's ``imrenormalize`` undoes the preprocessor's mean and standard deviation, not its channel
+    order, and turns the channels round where ``to_rgb`` is set, as it is by default.
+    """
+    path = ("model", "tracker", "reid", "img_norm_cfg")
+    settings = value_at(cfg, path)
+    turned = ("model", "data_preprocessor", "bgr_to_rgb") in [change.path for change in changes]
+    if not turned or not isinstance(settings, dict) or not settings.get("to_rgb", True):
+        return []
+    why = "the tracker's crops come in RGB now: turned once more, re-identification would read BGR"
+    return [Change((*path, "to_rgb"), settings.get("to_rgb", ABSENT), False, why)]
+
+
+def _preprocessors(cfg: dict) -> Iterator[tuple[Path, dict]]:
+    """Those that normalise: of the model, of a detector inside it, inside a wrapper."""
+    for path in (("model",), ("model", "detector")):
+        place: Path = (*path, "data_preprocessor")
+        preprocessor = value_at(cfg, place)
+        if preprocessor in (None, ABSENT) and path == ("model",):
+            place = ("data_preprocessor",)
+            preprocessor = value_at(cfg, place)
+        if not isinstance(preprocessor, dict):
+            continue
+        if isinstance(preprocessor.get("data_preprocessor"), dict):
+            preprocessor, place = preprocessor["data_preprocessor"], (*place, "data_preprocessor")
+        if not preprocessor.get("use_det_processor"):
+            yield place, preprocessor
+
+
+def _order_key(preprocessor: dict, scope: str | None) -> str:
+    """The argument that turns BGR to RGB: by the one that is set, the type, or the package."""
+    for key in ("to_rgb", "bgr_to_rgb"):
+        if key in preprocessor:
+            return key
+    if "type" in preprocessor:
+        return "to_rgb" if type_name(preprocessor["type"]) in TO_RGB else "bgr_to_rgb"
+    return "to_rgb" if scope == "mmpretrain" else "bgr_to_rgb"

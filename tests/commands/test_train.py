@@ -1,0 +1,86 @@
+"""The tools as a user runs them: both tasks trained and evaluated on generated data."""
+
+import pickle
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.fileio import load
+
+from mmfastervit.datasets.shapes import write_dataset
+
+ROOT = Path(__file__).resolve().parents[2]
+DET = ROOT / "configs/det/cascade-mask-rcnn_fastervit-0_fpn_shapes.py"
+SEG = ROOT / "configs/seg/upernet_fastervit-0_shapes-256x256.py"
+SMALL = {
+    DET: ["train_cfg.max_epochs=1", "default_hooks.checkpoint.interval=1"],
+    SEG: [
+        "train_cfg.max_iters=2",
+        "train_cfg.val_interval=2",
+        "default_hooks.checkpoint.interval=2",
+    ],
+}
+CHECKPOINT = {DET: "epoch_1.pth", SEG: "iter_2.pth"}
+METRIC = {DET: "coco/bbox_mAP_50", SEG: "mIoU"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A working folder with a tiny data set where the configs look for it."""
+    path = tmp_path_factory.mktemp("run")
+    write_dataset(path / "data/shapes", train=4, val=2, size=64, seed=0)
+    return path
+
+
+def run(tool: str, *arguments, cwd: Path) -> str:
+    command = [sys.executable, "-W", "ignore", str(ROOT / "tools" / tool), *map(str, arguments)]
+    result = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("config", [DET, SEG], ids=["detector", "segmentor"])
+def test_trains_then_tests_with_pictures_and_predictions(folder, config):
+    options = ["--cfg-options", *SMALL[config], "train_dataloader.num_workers=0",
+               "train_dataloader.persistent_workers=False", "val_dataloader.num_workers=0",
+               "val_dataloader.persistent_workers=False", "test_dataloader.num_workers=0",
+               "test_dataloader.persistent_workers=False"]  # fmt: skip
+    work_dir = folder / "work" / config.stem
+    run("train.py", config, "--work-dir", work_dir, "--seed", 0, *options, cwd=folder)
+    checkpoint = work_dir / CHECKPOINT[config]
+    out, pictures = folder / f"{config.stem}.pkl", folder / f"{config.stem}-pictures"
+    printed = run("test.py", config, checkpoint, "--work-dir", work_dir, "--out", out,
+                  "--show-dir", pictures, *options, cwd=folder)  # fmt: skip
+    assert METRIC[config] in printed
+    assert len(pickle.loads(out.read_bytes())) == 2
+    assert len([p for p in pictures.rglob("*") if p.suffix in (".png", ".jpg")]) == 2
+
+
+@pytest.mark.parametrize("config", [DET, SEG], ids=["detector", "segmentor"])
+def test_missing_data_is_named_before_the_run(tmp_path, config):
+    command = [sys.executable, "-W", "ignore", str(ROOT / "tools/train.py"), str(config)]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "data/shapes" in result.stderr
+    assert "make_shapes_data.py --out data/shapes" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_train_then_test_by_the_tools(tmp_path, monkeypatch, capsys):
+    """The tools drive any model of mmengine's, from any folder."""
+    here = ROOT / "tests/support"
+    config = str(here / "tiny_config.py")
+    monkeypatch.syspath_prepend(here)
+    monkeypatch.chdir(tmp_path)
+    train = ["train.py", config, "--auto-scale-lr", "--cfg-options", "train_cfg.max_iters=3"]
+    monkeypatch.setattr(sys, "argv", train)
+    runpy.run_path(str(ROOT / "tools" / "train.py"), run_name="__main__")
+    checkpoint = "work_dirs/tiny_config/iter_3.pth"
+    monkeypatch.setattr(sys, "argv", ["test.py", config, checkpoint, "--out", "o/out.pkl"])
+    runpy.run_path(str(ROOT / "tools" / "test.py"), run_name="__main__")
+    output = capsys.readouterr().out
+    assert "Scaling the original LR by 0.5" in output
+    assert "Iter(test) [4/4]    error: " in output
+    assert len(load("o/out.pkl")) == 16

@@ -1,0 +1,35 @@
+"""Several processes on CPUs."""
+
+import pytest
+import torch.distributed
+from support.small_config import small_config
+
+from mmfastervit.engine import devices
+from mmfastervit.engine.devices import join_cpu_processes
+
+
+class TestCpuProcesses:
+    def test_a_single_process_is_left_alone(self, monkeypatch):
+        monkeypatch.setattr(devices, "has_accelerator", lambda: False)
+        cfg = small_config()
+        join_cpu_processes(cfg)
+        assert not torch.distributed.is_initialized()
+        assert "model_wrapper_cfg" not in cfg
+
+    def test_nccl_without_gpu_says_what_to_do(self, monkeypatch):
+        monkeypatch.setattr(devices, "has_accelerator", lambda: False)
+        with pytest.raises(ValueError, match=r"env_cfg\.dist_cfg\.backend=gloo"):
+            join_cpu_processes(small_config(launcher="pytorch"))
+
+    def test_gloo_joins_and_wraps_the_model_without_a_gpu_number(self, monkeypatch):
+        monkeypatch.setattr(devices, "has_accelerator", lambda: False)
+        calls = []
+        monkeypatch.setattr(
+            torch.distributed, "init_process_group", lambda **given: calls.append(given)
+        )
+        dist_cfg = dict(backend="gloo", timeout=60)
+        cfg = small_config(launcher="pytorch", env_cfg=dict(dist_cfg=dist_cfg))
+        join_cpu_processes(cfg)
+        assert calls[0]["backend"] == "gloo"
+        assert calls[0]["timeout"].total_seconds() == 60
+        assert cfg.model_wrapper_cfg.device_ids is None

@@ -1,0 +1,113 @@
+"""Images reach FasterViT as RGB, normalised as its weights were."""
+
+import pytest
+import torch
+from mmdet.models.utils import imrenormalize
+from mmengine.config import Config, ConfigDict
+
+from mmfastervit.config.tree import plain
+from mmfastervit.swap.changes import apply_changes
+from mmfastervit.swap.rules.images import MEAN, STD, normalise
+
+
+def values(changes) -> dict:
+    return {change.key: change.now for change in changes}
+
+
+def test_bgr_in_0_to_255_becomes_normalised_rgb():
+    cfg = dict(model=dict(data_preprocessor=dict(type="DetDataPreprocessor", pad_size_divisor=32)))
+    assert values(normalise(cfg, 3)) == {
+        "model.data_preprocessor.mean": list(MEAN),
+        "model.data_preprocessor.std": list(STD),
+        "model.data_preprocessor.bgr_to_rgb": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("preprocessor", "scope", "key"),
+    [
+        (dict(type="mmpretrain.ClsDataPreprocessor"), "mmdet", "to_rgb"),
+        (dict(type="ReIDDataPreprocessor"), "mmdet", "to_rgb"),
+        (dict(type="SegDataPreProcessor"), "mmseg", "bgr_to_rgb"),
+        (dict(type="MyDataPreprocessor", to_rgb=False), "mmdet", "to_rgb"),
+        (dict(), "mmpretrain", "to_rgb"),
+        (dict(), "mmseg", "bgr_to_rgb"),
+    ],
+)
+def test_the_channel_order_is_set_by_the_argument_that_the_preprocessor_has(
+    preprocessor, scope, key
+):
+    cfg = dict(model=dict(type="MyModel", data_preprocessor=preprocessor), default_scope=scope)
+    order = [name for name in values(normalise(cfg, 3)) if name.endswith("to_rgb")]
+    assert order == [f"model.data_preprocessor.{key}"]
+
+
+def test_preprocessor_that_is_right_is_left():
+    right = dict(mean=list(MEAN), std=list(STD), bgr_to_rgb=True)
+    assert normalise(dict(model=dict(data_preprocessor=right)), 3) == []
+
+
+def test_preprocessor_inside_a_wrapper_and_of_a_detector_inside_a_tracker_are_found():
+    wrong = dict(mean=[0, 0, 0], std=list(STD), bgr_to_rgb=True)
+    wrapped = dict(type="MultiBranchDataPreprocessor", data_preprocessor=wrong)
+    tracker = dict(
+        data_preprocessor=dict(type="TrackDataPreprocessor", use_det_processor=True),
+        detector=dict(data_preprocessor=wrong),
+    )
+    assert list(values(normalise(dict(model=dict(data_preprocessor=wrapped)), 3))) == [
+        "model.data_preprocessor.data_preprocessor.mean"
+    ]
+    assert list(values(normalise(dict(model=tracker), 3))) == [
+        "model.detector.data_preprocessor.mean"
+    ]
+
+
+def test_reidentification_of_a_tracker_gets_the_crop_that_it_got():
+    renorm = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
+    model = dict(
+        data_preprocessor=dict(type="TrackDataPreprocessor"),
+        tracker=dict(reid=dict(img_norm_cfg=renorm)),
+    )
+    cfg = Config(dict(model=model))
+    swapped = apply_changes(cfg, normalise(plain(cfg.to_dict()), 3))
+    crops = [_crop_for_reid(one.model) for one in (cfg, swapped)]
+    torch.testing.assert_close(*crops)
+    assert crops[0][0, 0, 0, 0] > crops[0][0, 2, 0, 0]  # red first
+
+
+def _crop_for_reid(model: ConfigDict) -> torch.Tensor:
+    """What StrongSORT's tracker makes of a reddish image."""
+    image = torch.tensor([10.0, 60.0, 200.0]).reshape(3, 1, 1).expand(3, 4, 4)  # BGR, as loaded
+    settings = model.data_preprocessor
+    image = image.flip(0) if settings.get("bgr_to_rgb") else image
+    mean, std = settings.get("mean", [0, 0, 0]), settings.get("std", [1, 1, 1])
+    image = (image - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+    old = dict(mean=mean, std=std, to_bgr=settings.get("rgb_to_bgr", False))
+    return imrenormalize(image[None], old, dict(model.tracker.reid.img_norm_cfg))
+
+
+def test_transforms_that_normalise_are_corrected_where_they_stand_and_not_twice():
+    caffe = dict(type="Normalize", mean=[103.53, 116.28, 123.675], std=[1, 1, 1], to_rgb=False)
+    pipeline = [dict(type="Load"), dict(type="MultiScaleFlipAug", transforms=[caffe])]
+    cfg = dict(
+        model=dict(data_preprocessor=dict(type="DetDataPreprocessor")),
+        train_dataloader=dict(dataset=dict(dataset=dict(pipeline=pipeline))),
+    )
+    place = "train_dataloader.dataset.dataset.pipeline.1.transforms.0"
+    assert values(normalise(cfg, 3)) == {
+        f"{place}.mean": list(MEAN),
+        f"{place}.std": list(STD),
+        f"{place}.to_rgb": True,
+    }
+
+
+@pytest.mark.parametrize(("fill", "changes"), [([0, 0, 0], 1), ([114, 114, 114], 0)])
+def test_borders_of_the_old_mean_get_the_new_one_and_others_stay(fill, changes):
+    place = "train_dataloader.dataset.pipeline.0.mean"
+    old = dict(mean=[0, 0, 0], std=[255, 255, 255], bgr_to_rgb=True)
+    cfg = dict(
+        model=dict(data_preprocessor=old),
+        train_dataloader=dict(dataset=dict(pipeline=[dict(type="Expand", mean=fill)])),
+    )
+    found = values(normalise(cfg, 3))
+    assert [key for key in found if key == place] == [place] * changes

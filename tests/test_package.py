@@ -1,0 +1,94 @@
+"""The wheel, installed beside the OpenMMLab packages, works from any folder."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from sysconfig import get_path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+NOT_SOURCE = (".git", ".venv", "build", "dist", "data", "work_dirs", "*.egg-info", "__pycache__")
+SHAPES = "mmfastervit::det/cascade-mask-rcnn_fastervit-0_fpn_shapes.py"
+QUICK = [
+    "train_cfg.max_epochs=1", "train_cfg.val_interval=5", "default_hooks.checkpoint.interval=1",
+    "train_dataloader.num_workers=0", "train_dataloader.persistent_workers=False",
+    "val_dataloader.num_workers=0", "val_dataloader.persistent_workers=False",
+    "test_dataloader.num_workers=0", "test_dataloader.persistent_workers=False",
+]  # fmt: skip
+
+
+def run(*command, **options) -> str:
+    done = subprocess.run(
+        [*map(str, command)], capture_output=True, text=True, check=False, **options
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel of this checkout, built in a copy of it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    shutil.copytree(ROOT, folder / "source", ignore=shutil.ignore_patterns(*NOT_SOURCE))
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    run(*pip, "--wheel-dir", folder, folder / "source")
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory) -> Path:
+    """The console script of a virtual environment that has the wheel and this one's packages.
+
+    This environment's own .pth files, the editable install of the checkout among them, do not
+    count there.
+    """
+    venv = tmp_path_factory.mktemp("empty") / "venv"
+    run(sys.executable, "-m", "venv", "--without-pip", venv)
+    python = venv / "bin/python"
+    site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    Path(site, "openmmlab.pth").write_text(get_path("purelib") + "\n")
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    run(*pip, "--no-deps", "--no-index", "--ignore-installed", wheel)
+    return venv / "bin/mmfastervit"
+
+
+def test_the_wheel_holds_what_is_needed_and_nothing_else(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    recipes = {path.relative_to(ROOT).as_posix() for path in (ROOT / "configs").rglob("*.py")}
+    shipped = {name.removeprefix("mmfastervit/.mim/") for name in names if "/.mim/" in name}
+    assert recipes <= shipped
+    assert {"tools/train.py", "tools/dist_train.sh", "model-index.yml"} <= shipped
+    assert "mmfastervit/py.typed" in names
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"mmfastervit"}
+    assert not [name for name in names if name.endswith("setup_env.sh") or "tests/" in name]
+
+
+def test_the_commands_work_from_any_folder(installed, tmp_path):
+    assert "train" in run(installed, "--help", cwd=tmp_path)
+    where = "import mmfastervit; print(mmfastervit.__file__)"
+    python = installed.with_name("python")
+    assert str(installed.parents[1]) in run(python, "-W", "ignore", "-c", where, cwd=tmp_path)
+
+    run(installed, "shapes", "--out", "data/shapes", "--train", 4, "--val", 2, "--size", 64,
+        cwd=tmp_path)  # fmt: skip
+    run(installed, "train", SHAPES, "--work-dir", "work", "--cfg-options", *QUICK, cwd=tmp_path)
+    assert (tmp_path / "work/epoch_1.pth").is_file()
+    retinanet = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
+    run(installed, "swap", retinanet, "--arch", "fastervit_0", "--out", "mine.py", cwd=tmp_path)
+    assert "mmfastervit.FasterViT" in (tmp_path / "mine.py").read_text()
+
+
+@pytest.mark.slow
+def test_a_trained_model_is_tested_and_exported_from_any_folder(installed, tmp_path):
+    run(installed, "shapes", "--out", "data/shapes", "--train", 4, "--val", 2, "--size", 64,
+        cwd=tmp_path)  # fmt: skip
+    run(installed, "train", SHAPES, "--work-dir", "work", "--cfg-options", *QUICK, cwd=tmp_path)
+    checkpoint = tmp_path / "work/epoch_1.pth"
+    tested = run(installed, "test", SHAPES, checkpoint, "--cfg-options", *QUICK, cwd=tmp_path)
+    assert "bbox_mAP" in tested
+    run(installed, "export", SHAPES, checkpoint, "--out", "backbone.onnx", cwd=tmp_path)
+    assert (tmp_path / "backbone.onnx").is_file()
