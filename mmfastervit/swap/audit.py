@@ -32,11 +32,15 @@ class Watched:
     """What was seen of a built model.
 
     Args:
+        backbone: The maps that its backbone gives out.
+        neck: The positions of those that anything is made of before the heads.
         maps: The maps that reach its heads.
         reads: Of each head, by name, the positions of those that it makes something of.
         failures: Of each head that could not be run to its end, why.
     """
 
+    backbone: list[Level]
+    neck: list[int]
     maps: list[Level]
     reads: dict[str, list[int]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
@@ -64,6 +68,10 @@ def audit(swap: Swap) -> list[str]:
         raise SwapAuditError(f"the swapped model cannot be built and run: {error}") from error
     levels, _ = measure(parts[0]["backbone"], necks_of(parts[0]), scope, in_channels or 3)
     may_coarsen, differences = is_dilated(levels), list[str]()
+    if necks_of(parts[1]) and not swap.config.get("find_unused_parameters"):
+        unread = [i for i in range(len(new.backbone)) if i not in new.neck]
+        if unread:
+            raise SwapAuditError(f"maps {unread} of the new backbone are read by nothing")
     for head, before in old.reads.items():
         if head in new.failures and head not in old.failures:
             raise SwapAuditError(f"{head} cannot run any more: {new.failures[head]}")
@@ -127,14 +135,24 @@ def _build(part: dict) -> BaseModel:
 
 def _run(model: BaseModel, in_channels: int, device: str) -> Watched:
     side = IMAGE_SIZE if device == "meta" else IMAGE_SIZE // 2
+    given: list[Tensor] = []
+    of_backbone = _Reads(given)
+    model.backbone.register_forward_hook(lambda module, inputs, maps: given.extend(_listed(maps)))
     with torch.device(device):
-        maps = model.extract_feat(torch.zeros(1, in_channels, side, side))
-        maps = (maps,) if isinstance(maps, Tensor) else tuple(maps)
-        seen, before = Watched([_level(features, side) for features in maps]), None
+        with of_backbone:
+            maps = _listed(model.extract_feat(torch.zeros(1, in_channels, side, side)))
+        passed_on = {i for i, features in enumerate(given) if any(features is m for m in maps)}
+        seen = Watched(
+            [_level(features, side) for features in given],
+            sorted(of_backbone.places | passed_on),
+            [_level(features, side) for features in maps],
+        )
+        before = None
         for name, head in _heads(model):
             reads = _Reads(maps)
             try:
                 with reads:
+                    reads.note(_chosen(head, maps))
                     before = _call(head, maps, before, side)
             except Exception as error:  # a head of the zoo, run on what it may not be made for
                 if device == "meta" and _wants_memory(error):
@@ -151,6 +169,10 @@ def _wants_memory(error: Exception) -> bool:
     return isinstance(error, (NotImplementedError, RuntimeError)) and any(
         word in str(error) for word in words
     )
+
+
+def _listed(maps: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return (maps,) if isinstance(maps, Tensor) else tuple(maps)
 
 
 def _level(features: Tensor, image: int) -> Level:
@@ -174,6 +196,22 @@ def _parts(name: str, module: nn.Module) -> Iterator[tuple[str, Callable]]:
         return
     for inner, child in module.named_children():
         yield from _parts(f"{name}.{inner}", child)
+
+
+def _chosen(head: Any, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """What a decode head of mmseg takes of the maps, by its own method; of other heads nothing.
+
+    Raises:
+        ValueError: they are not of the channels that the head was built for.
+    """
+    if not hasattr(head, "_transform_inputs"):
+        return ()
+    chosen = _listed(head._transform_inputs(maps))
+    declared = head.in_channels if isinstance(head.in_channels, Sequence) else [head.in_channels]
+    channels = [features.shape[1] for features in chosen]
+    if channels[-len(declared) :] != list(declared)[-len(channels) :]:
+        raise ValueError(f"channels {list(declared)} declared, {channels} read")
+    return chosen
 
 
 def _call(head: Any, maps: tuple[Tensor, ...], before: Any, side: int) -> Any:
@@ -201,7 +239,7 @@ class _Reads(TorchFunctionMode):
 
     def __init__(self, maps: Sequence[Tensor]):
         super().__init__()
-        self.maps = {id(features): i for i, features in enumerate(maps)}
+        self.maps = maps
         self.places: set[int] = set()
 
     def __torch_function__(
@@ -211,16 +249,19 @@ class _Reads(TorchFunctionMode):
         try:
             made = func(*args, **(kwargs or {}))
         except Exception:
-            self._note(given)
+            self.note(given)
             raise
         if isinstance(made, Tensor) or (
             isinstance(made, (list, tuple)) and any(isinstance(one, Tensor) for one in made)
         ):
-            self._note(given)
+            self.note(given)
             for one in given:
                 if isinstance(one, (list, tuple)):
-                    self._note(one)
+                    self.note(one)
         return made
 
-    def _note(self, given: Sequence) -> None:
-        self.places.update(self.maps[id(one)] for one in given if id(one) in self.maps)
+    def note(self, given: Sequence) -> None:
+        """Note those of some objects that are maps."""
+        self.places.update(
+            i for i, features in enumerate(self.maps) if any(features is one for one in given)
+        )
