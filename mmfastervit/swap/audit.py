@@ -37,6 +37,7 @@ class Watched:
         maps: The maps that reach its heads.
         reads: Of each head, by name, the positions of those that it makes something of.
         failures: Of each head that could not be run to its end, why.
+        misfits: Of each decode head that was built for other channels than it reads, which.
     """
 
     backbone: list[Level]
@@ -44,6 +45,7 @@ class Watched:
     maps: list[Level]
     reads: dict[str, list[int]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    misfits: dict[str, str] = field(default_factory=dict)
 
 
 def audit(swap: Swap) -> list[str]:
@@ -73,8 +75,9 @@ def audit(swap: Swap) -> list[str]:
         if unread:
             raise SwapAuditError(f"maps {unread} of the new backbone are read by nothing")
     for head, before in old.reads.items():
-        if head in new.failures and head not in old.failures:
-            raise SwapAuditError(f"{head} cannot run any more: {new.failures[head]}")
+        wrong = new.misfits.get(head, "" if head in old.failures else new.failures.get(head, ""))
+        if wrong:
+            raise SwapAuditError(f"{head} cannot run any more: {wrong}")
         after = new.reads.get(head, [])
         strides = [
             [seen.maps[i].stride for i in read] for seen, read in ((old, before), (new, after))
@@ -152,7 +155,10 @@ def _run(model: BaseModel, in_channels: int, device: str) -> Watched:
             reads = _Reads(maps)
             try:
                 with reads:
-                    reads.note(_chosen(head, maps))
+                    if hasattr(head, "_transform_inputs"):  # a decode head of mmseg
+                        chosen = _listed(head._transform_inputs(maps))
+                        reads.note(chosen)
+                        seen.misfits.update(_misfit(name, head.in_channels, chosen))
                     before = _call(head, maps, before, side)
             except Exception as error:  # a head of the zoo, run on what it may not be made for
                 if device == "meta" and _wants_memory(error):
@@ -198,20 +204,13 @@ def _parts(name: str, module: nn.Module) -> Iterator[tuple[str, Callable]]:
         yield from _parts(f"{name}.{inner}", child)
 
 
-def _chosen(head: Any, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """What a decode head of mmseg takes of the maps, by its own method; of other heads nothing.
-
-    Raises:
-        ValueError: they are not of the channels that the head was built for.
-    """
-    if not hasattr(head, "_transform_inputs"):
-        return ()
-    chosen = _listed(head._transform_inputs(maps))
-    declared = head.in_channels if isinstance(head.in_channels, Sequence) else [head.in_channels]
-    channels = [features.shape[1] for features in chosen]
-    if channels[-len(declared) :] != list(declared)[-len(channels) :]:
-        raise ValueError(f"channels {list(declared)} declared, {channels} read")
-    return chosen
+def _misfit(name: str, declared: Any, maps: Sequence[Tensor]) -> dict[str, str]:
+    """What is wrong with the channels that a head declares; of maps it may read the last alone."""
+    wanted = list(declared) if isinstance(declared, Sequence) else [declared]
+    found = [features.shape[1] for features in maps]
+    both = min(len(wanted), len(found))
+    fits = wanted[-both:] == found[-both:]
+    return {} if fits else {name: f"channels {wanted} declared, {found} read"}
 
 
 def _call(head: Any, maps: tuple[Tensor, ...], before: Any, side: int) -> Any:
