@@ -186,7 +186,7 @@ def _level(features: Tensor, image: int) -> Level:
     return Level(features.shape[1], nominal_stride(image, features.shape[-1]) if is_map else 0)
 
 
-def _heads(model: BaseModel) -> Iterator[tuple[str, Callable]]:
+def _heads(model: BaseModel) -> Iterator[tuple[str, Any]]:
     """What may read the maps: the model's parts after the neck, those of a RoI head one by one."""
     if hasattr(model, "pre_transformer"):
         yield "pre_transformer", lambda maps, samples: model.pre_transformer(maps, samples)
@@ -195,7 +195,7 @@ def _heads(model: BaseModel) -> Iterator[tuple[str, Callable]]:
             yield from _parts(name, child)
 
 
-def _parts(name: str, module: nn.Module) -> Iterator[tuple[str, Callable]]:
+def _parts(name: str, module: nn.Module) -> Iterator[tuple[str, Any]]:
     if name != "roi_head" and not isinstance(module, nn.ModuleList):
         if type(module).forward is not nn.Module.forward:  # it has one of its own
             yield name, module
