@@ -12,6 +12,7 @@ import statistics
 from argparse import ArgumentDefaultsHelpFormatter, ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import mmdet.models  # noqa: F401  (registers the hosts)
 import mmpretrain.models  # noqa: F401
@@ -29,12 +30,12 @@ RECIPE = "seg/upernet_fastervit-0_shapes-256x256.py"
 EVERY_STAGE = (0, 1, 2, 3)
 CONVNEXT = dict(type="mmpretrain.ConvNeXt", out_indices=EVERY_STAGE, gap_before_final_norm=False)
 RESNET = dict(type="mmdet.ResNet", norm_eval=False)
-LARGE_HOSTS = {
+LARGE_HOSTS: dict[str, dict] = {
     "Swin-T": dict(type="mmdet.SwinTransformer"),
     "ConvNeXt-T": dict(**CONVNEXT, arch="tiny", layer_scale_init_value=1.0),
     "ResNet-50": dict(**RESNET, depth=50),
 }
-SMALL_HOSTS = {
+SMALL_HOSTS: dict[str, dict] = {
     "Swin, 48 channels, 2-2-2-2": dict(
         type="mmdet.SwinTransformer",
         embed_dims=48,
@@ -139,7 +140,7 @@ def reach(args: Namespace) -> None:
 def far_sight(steps: int, bias: float | None, seed: int, channels: int = 32) -> str:
     """Train for ``steps``; the accuracy after every 50."""
     torch.manual_seed(seed)
-    plugin = HATPlugin(channels)
+    plugin: Any = HATPlugin(channels)
     if bias is not None:
         nn.init.constant_(plugin.attention.blocks[0].carrier_key_bias, bias)
     embed, head = nn.Embedding(4, channels), nn.Linear(channels, 4)

@@ -11,6 +11,7 @@ A command's file has
 """
 
 import ast
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -89,6 +90,7 @@ def _command_of(argv: Sequence[str]) -> str:
 def _execute(parser: CommandParser, argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     command = arguments.command
+    sys.path.append(os.getcwd())  # for modules of one's own that a config's custom_imports names
     try:
         try:
             prepared = command.prepare(arguments)

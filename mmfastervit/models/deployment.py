@@ -4,7 +4,7 @@ Batch normalisation goes into the convolution before it, layer scales into the l
 them, and position tables are kept for each size without looking whether their weights have changed.
 """
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from torch import nn
 
@@ -23,7 +23,10 @@ class Foldable(Protocol):
         """Fold what inference does not need into other weights; in eval mode, called once."""
 
 
-def deploy(model: nn.Module) -> nn.Module:
+M = TypeVar("M", bound=nn.Module)
+
+
+def deploy(model: M) -> M:
     """Prepare every layer of this package inside a model for inference, in place.
 
     Works on what contains them as well: a detector, or a backbone with HAT inserted. What was
@@ -57,7 +60,7 @@ def deploy(model: nn.Module) -> nn.Module:
     return model
 
 
-def refuse_loading(module: nn.Module, *_) -> None:
+def refuse_loading(module: nn.Module, *_: Any) -> None:
     """Pre-hook of ``load_state_dict``: a deployed layer has no place for what was trained.
 
     Raises:

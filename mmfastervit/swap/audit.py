@@ -32,14 +32,20 @@ class Watched:
     """What was seen of a built model.
 
     Args:
+        backbone: The maps that its backbone gives out.
+        neck: The positions of those that anything is made of before the heads.
         maps: The maps that reach its heads.
         reads: Of each head, by name, the positions of those that it makes something of.
         failures: Of each head that could not be run to its end, why.
+        misfits: Of each decode head that was built for other channels than it reads, which.
     """
 
+    backbone: list[Level]
+    neck: list[int]
     maps: list[Level]
     reads: dict[str, list[int]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    misfits: dict[str, str] = field(default_factory=dict)
 
 
 def audit(swap: Swap) -> list[str]:
@@ -64,9 +70,14 @@ def audit(swap: Swap) -> list[str]:
         raise SwapAuditError(f"the swapped model cannot be built and run: {error}") from error
     levels, _ = measure(parts[0]["backbone"], necks_of(parts[0]), scope, in_channels or 3)
     may_coarsen, differences = is_dilated(levels), list[str]()
+    if necks_of(parts[1]) and not swap.config.get("find_unused_parameters"):
+        unread = [i for i in range(len(new.backbone)) if i not in new.neck]
+        if unread:
+            raise SwapAuditError(f"maps {unread} of the new backbone are read by nothing")
     for head, before in old.reads.items():
-        if head in new.failures and head not in old.failures:
-            raise SwapAuditError(f"{head} cannot run any more: {new.failures[head]}")
+        wrong = new.misfits.get(head, "" if head in old.failures else new.failures.get(head, ""))
+        if wrong:
+            raise SwapAuditError(f"{head} cannot run any more: {wrong}")
         after = new.reads.get(head, [])
         strides = [
             [seen.maps[i].stride for i in read] for seen, read in ((old, before), (new, after))
@@ -127,14 +138,27 @@ def _build(part: dict) -> BaseModel:
 
 def _run(model: BaseModel, in_channels: int, device: str) -> Watched:
     side = IMAGE_SIZE if device == "meta" else IMAGE_SIZE // 2
+    given: list[Tensor] = []
+    of_backbone = _Reads(given)
+    model.backbone.register_forward_hook(lambda module, inputs, maps: given.extend(_listed(maps)))
     with torch.device(device):
-        maps = model.extract_feat(torch.zeros(1, in_channels, side, side))
-        maps = (maps,) if isinstance(maps, Tensor) else tuple(maps)
-        seen, before = Watched([_level(features, side) for features in maps]), None
+        with of_backbone:
+            maps = _listed(model.extract_feat(torch.zeros(1, in_channels, side, side)))
+        passed_on = {i for i, features in enumerate(given) if any(features is m for m in maps)}
+        seen = Watched(
+            [_level(features, side) for features in given],
+            sorted(of_backbone.places | passed_on),
+            [_level(features, side) for features in maps],
+        )
+        before = None
         for name, head in _heads(model):
             reads = _Reads(maps)
             try:
                 with reads:
+                    if hasattr(head, "_transform_inputs"):  # a decode head of mmseg
+                        chosen = _listed(head._transform_inputs(maps))
+                        reads.note(chosen)
+                        seen.misfits.update(_misfit(name, head.in_channels, chosen))
                     before = _call(head, maps, before, side)
             except Exception as error:  # a head of the zoo, run on what it may not be made for
                 if device == "meta" and _wants_memory(error):
@@ -153,12 +177,16 @@ def _wants_memory(error: Exception) -> bool:
     )
 
 
+def _listed(maps: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return (maps,) if isinstance(maps, Tensor) else tuple(maps)
+
+
 def _level(features: Tensor, image: int) -> Level:
     is_map = features.ndim == 4
     return Level(features.shape[1], nominal_stride(image, features.shape[-1]) if is_map else 0)
 
 
-def _heads(model: BaseModel) -> Iterator[tuple[str, Callable]]:
+def _heads(model: BaseModel) -> Iterator[tuple[str, Any]]:
     """What may read the maps: the model's parts after the neck, those of a RoI head one by one."""
     if hasattr(model, "pre_transformer"):
         yield "pre_transformer", lambda maps, samples: model.pre_transformer(maps, samples)
@@ -167,13 +195,22 @@ def _heads(model: BaseModel) -> Iterator[tuple[str, Callable]]:
             yield from _parts(name, child)
 
 
-def _parts(name: str, module: nn.Module) -> Iterator[tuple[str, Callable]]:
+def _parts(name: str, module: nn.Module) -> Iterator[tuple[str, Any]]:
     if name != "roi_head" and not isinstance(module, nn.ModuleList):
         if type(module).forward is not nn.Module.forward:  # it has one of its own
             yield name, module
         return
     for inner, child in module.named_children():
         yield from _parts(f"{name}.{inner}", child)
+
+
+def _misfit(name: str, declared: Any, maps: Sequence[Tensor]) -> dict[str, str]:
+    """What is wrong with the channels that a head declares; of maps it may read the last alone."""
+    wanted = list(declared) if isinstance(declared, Sequence) else [declared]
+    found = [features.shape[1] for features in maps]
+    both = min(len(wanted), len(found))
+    fits = wanted[-both:] == found[-both:]
+    return {} if fits else {name: f"channels {wanted} declared, {found} read"}
 
 
 def _call(head: Any, maps: tuple[Tensor, ...], before: Any, side: int) -> Any:
@@ -201,7 +238,7 @@ class _Reads(TorchFunctionMode):
 
     def __init__(self, maps: Sequence[Tensor]):
         super().__init__()
-        self.maps = {id(features): i for i, features in enumerate(maps)}
+        self.maps = maps
         self.places: set[int] = set()
 
     def __torch_function__(
@@ -211,16 +248,19 @@ class _Reads(TorchFunctionMode):
         try:
             made = func(*args, **(kwargs or {}))
         except Exception:
-            self._note(given)
+            self.note(given)
             raise
         if isinstance(made, Tensor) or (
             isinstance(made, (list, tuple)) and any(isinstance(one, Tensor) for one in made)
         ):
-            self._note(given)
+            self.note(given)
             for one in given:
                 if isinstance(one, (list, tuple)):
-                    self._note(one)
+                    self.note(one)
         return made
 
-    def _note(self, given: Sequence) -> None:
-        self.places.update(self.maps[id(one)] for one in given if id(one) in self.maps)
+    def note(self, given: Sequence) -> None:
+        """Note those of some objects that are maps."""
+        self.places.update(
+            i for i, features in enumerate(self.maps) if any(features is one for one in given)
+        )

@@ -63,7 +63,7 @@ class Context:
     @property
     def in_channels(self) -> int:
         """Channels of an image."""
-        return self.part["backbone"].get("in_channels", 3)
+        return self.part["backbone"].get("in_channels") or 3
 
     def section(self, *path: str | int) -> dict:
         """A dict of the config; an empty one where there is none."""
@@ -93,7 +93,7 @@ def make_context(
     part = value_at(tree, path)
     check_parts(part, scope)
     checkpoint = checkpoint_for(arch, pretrained)
-    in_channels = part["backbone"].get("in_channels", 3)
+    in_channels = part["backbone"].get("in_channels") or 3
     if in_channels != 3 and pretrained is None:
         checkpoint = None  # the published stem reads three channels
     old, old_out = measure(part["backbone"], necks_of(part), scope, in_channels)

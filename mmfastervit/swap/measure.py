@@ -56,7 +56,15 @@ def measure(
 
 
 def _source(parts: Sequence[dict]) -> str:
-    return repr([without_weights(plain(part)) for part in parts])
+    """The parts as text, in which a class is named in full, as a registry finds it."""
+    return repr([rebuild(without_weights(plain(part)), _name_classes) for part in parts])
+
+
+def _name_classes(node: dict) -> dict:
+    return {
+        key: f"{value.__module__}.{value.__qualname__}" if isinstance(value, type) else value
+        for key, value in node.items()
+    }
 
 
 def without_weights(part: Any) -> Any:

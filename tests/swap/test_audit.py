@@ -99,3 +99,33 @@ def test_watching_leaves_the_config_as_it_was(tiny_arch):
     watch(model, "mmdet", 3)
     assert model == before
     assert MODELS.get("mmfastervit.FasterViT") is not None
+
+
+def test_a_map_that_nothing_reads_is_caught(tiny_arch):
+    """In distributed training its norm, which gets no gradient, would stop the run."""
+    swap = plan_swap(RETINANET, tiny_arch)
+    wrong = [
+        replace(swap.changes[0], path=("model", *path), now=now)
+        for path, now in (
+            (("backbone", "out_indices"), (0, 1, 2, 3)),
+            (("neck", "in_channels"), [8, 16, 32, 64]),
+            (("neck", "start_level"), 1),
+        )
+    ]
+    with pytest.raises(SwapAuditError, match=r"maps \[0\] of the new backbone are read by nothing"):
+        audit(replace(swap, changes=(*swap.changes, *wrong)))
+
+
+@pytest.mark.parametrize(
+    ("key", "now", "message"),
+    [("in_index", [2], "read strides"), ("in_channels", [999], r"\[999\] declared")],
+)
+def test_a_head_that_wants_the_output_of_another_is_watched_too(key, now, message, tiny_arch):
+    name = "mmseg::point_rend/pointrend_r50_4xb2-80k_cityscapes-512x1024.py"
+    swap = plan_swap(name, tiny_arch)
+    assert audit(swap) == []
+    head = swap.config.model.decode_head[1]
+    heads = [swap.config.model.decode_head[0], {**head, key: now}]
+    wrong = replace(swap.changes[0], path=("model", "decode_head"), now=heads)
+    with pytest.raises(SwapAuditError, match=message):
+        audit(replace(swap, changes=(*swap.changes, wrong)))

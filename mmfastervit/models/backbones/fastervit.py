@@ -209,7 +209,8 @@ class FasterViT(BaseModule):
         Returns:
             Its layer, and the number of layers: the blocks and two.
         """
-        ends = list(accumulate(len(stage.blocks) for stage in self.stages))
+        depths = self.arch.depths[: len(self.stages)]
+        ends = list(accumulate(depths))
         last = ends[-1] + 1
         part, *rest = param_name.removeprefix(prefix).split(".")
         if not param_name.startswith(prefix) or part not in ("stem", "stages", "downsamples"):
@@ -220,7 +221,7 @@ class FasterViT(BaseModule):
         if part == "downsamples":
             return ends[stage], last + 1
         block = int(rest[2]) if rest[1] == "blocks" else 0
-        return ends[stage] - len(self.stages[stage].blocks) + block + 1, last + 1
+        return ends[stage] - depths[stage] + block + 1, last + 1
 
     def _freeze(self) -> None:
         if self.frozen_stages < 0:

@@ -148,7 +148,8 @@ class AttentionLayer(nn.Module):
             scale = getattr(self, name)
             if not isinstance(scale, nn.Identity):
                 linear.weight.mul_(scale.gamma[:, None])
-                linear.bias.mul_(scale.gamma)
+                if linear.bias is not None:
+                    linear.bias.mul_(scale.gamma)
                 setattr(self, name, nn.Identity())
 
     def position_weights(self) -> Iterator[nn.Parameter]:

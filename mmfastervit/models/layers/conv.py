@@ -81,6 +81,13 @@ class Stem(nn.Module):
 
     deployed = False  # whether the norms are folded, see deploy()
 
+    conv1: nn.Module
+    norm1: nn.Module
+    act1: nn.Module
+    conv2: nn.Module
+    norm2: nn.Module
+    act2: nn.Module
+
     def __init__(
         self,
         in_channels: int,

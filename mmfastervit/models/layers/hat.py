@@ -5,7 +5,7 @@ FasterViT, arXiv 2306.06189, section 3.3, for maps of any size.
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -43,6 +43,8 @@ class CarrierTokenizer(nn.Module):
 
     def forward(self, x: Tensor, windows: Windows) -> Tensor:
         """Map (B, C, H, W) to carriers (B, nh*nw*c*c, C) in window order."""
+        if windows.pooling is None or windows.carriers is None:
+            raise ValueError("these windows have no carriers")
         x = self.conv(x)
         rows, columns = (matrix.to(x.dtype) for matrix in windows.pooling)
         carriers = rows @ (x @ columns.t())  # (B, C, nh*c, nw*c)
@@ -66,10 +68,11 @@ class HATBlock(nn.Module):
     """
 
     deployed = False  # whether the position weights are final, see deploy()
+    window: Any
 
     def __init__(
         self,
-        window: AttentionLayer,
+        window: Any,
         carrier: AttentionLayer | None = None,
         carrier_reference: int | None = None,
         carrier_key_bias: float | None = None,
@@ -90,7 +93,7 @@ class HATBlock(nn.Module):
         carriers, pixels = split_tokens(x, windows.grid)
         if tables.window_position is not None:
             pixels = pixels + tables.window_position.index_select(0, windows.inside)
-        if self.carrier is None:
+        if self.carrier is None or tables.carrier_position is None:
             return self.window(pixels, tables.window_bias, windows)
         carriers = self.carrier(carriers + tables.carrier_position, tables.carrier_bias)
         return self.window(torch.cat((carriers, pixels), dim=1), tables.window_bias, windows)
@@ -104,7 +107,7 @@ class HATBlock(nn.Module):
         compute = partial(self._compute_tables, windows, *precisions)
         if not graph.is_fixed():
             return compute()
-        key = windows.grid, tokens.device, precisions, torch.is_inference_mode_enabled()
+        key: tuple = windows.grid, tokens.device, precisions, torch.is_inference_mode_enabled()
         if not self.deployed:
             weights = list(self._position_weights())
             learning = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
@@ -126,7 +129,7 @@ class HATBlock(nn.Module):
     def fold(self) -> None:
         """Nothing is folded; from here on the weights of the position tables are final."""
 
-    def _apply(self, *args, **kwargs) -> "HATBlock":
+    def _apply(self, *args: Any, **kwargs: Any) -> "HATBlock":
         self.shelf.clear()
         return super()._apply(*args, **kwargs)
 
@@ -238,10 +241,11 @@ class AttentionStage(nn.Module):
             for rate in (drop_path or [0.0] * depth)
         )
         if self.propagate:
-            self.blocks[-1].carrier.lends_scale = True
+            last: Any = self.blocks[-1]
+            last.carrier.lends_scale = True
         share_cache(self)
 
-    def _apply(self, *args, **kwargs) -> "AttentionStage":
+    def _apply(self, *args: Any, **kwargs: Any) -> "AttentionStage":
         self.shelf.clear()
         return super()._apply(*args, **kwargs)
 
@@ -253,8 +257,9 @@ class AttentionStage(nn.Module):
             tokens = run_block(block, tokens, windows, with_cp=self.with_cp)
         carriers, pixels = split_tokens(tokens, windows.grid)
         if self.propagate:
-            spread = self.blocks[-1].carrier.scale1(carriers).index_select(1, windows.nearest)
-            pixels = add(pixels, spread, in_place=self.blocks[-1].deployed)
+            last: Any = self.blocks[-1]
+            spread = last.carrier.scale1(carriers).index_select(1, windows.nearest)
+            pixels = add(pixels, spread, in_place=last.deployed)
         return pixels.transpose(1, 2).unflatten(2, x.shape[2:])
 
 

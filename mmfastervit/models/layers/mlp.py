@@ -5,6 +5,8 @@ costs more in page faults than its arithmetic. Elsewhere a tensor may have other
 the hook of somebody who looks at activations, and is left alone.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from timm.layers import Mlp
@@ -63,8 +65,8 @@ class LeanMlp(Mlp):
         if not self._recomputes(hidden):
             return self.fc2(self.act(hidden))
         dtype = matmul_dtype(hidden)
-        weight, bias = self.fc2.weight.to(dtype), self.fc2.bias.to(dtype)
-        return GELULinear.apply(hidden.to(dtype), weight, bias)
+        bias = None if self.fc2.bias is None else self.fc2.bias.to(dtype)
+        return GELULinear.apply(hidden.to(dtype), self.fc2.weight.to(dtype), bias)
 
     def _recomputes(self, hidden: Tensor) -> bool:
         """Whether there is a backward pass to save memory for, and nobody to notice.
@@ -93,16 +95,18 @@ class GELULinear(torch.autograd.Function):
     """``F.linear(F.gelu(x), weight, bias)``, of which only ``x`` and the weight are kept."""
 
     @staticmethod
-    def forward(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return F.linear(F.gelu(x), weight, bias)
 
     @staticmethod
-    def setup_context(ctx, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+    def setup_context(
+        ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None], output: Tensor
+    ) -> None:
         x, weight, _ = inputs
         ctx.save_for_backward(x, weight)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
         of_x, of_weight, of_bias = ctx.needs_input_grad
         rows = grad.flatten(0, -2)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,7 +20,7 @@ def is_checkpointing() -> bool:
     return _checkpointing.get()
 
 
-def run_block(block: nn.Module, *inputs, with_cp: bool, part: Callable | None = None):
+def run_block(block: nn.Module, *inputs: Any, with_cp: bool, part: Callable | None = None) -> Any:
     """Call ``block(*inputs)``; ``with_cp`` recomputes it in backward to save its activations.
 
     Args:
@@ -48,15 +49,18 @@ def checkpointing(block: nn.Module, again: bool = False) -> Iterator[None]:
     Batch normalisation would count a batch a second time when it is recomputed.
     """
     modules = block.modules() if again else ()
-    norms = [m for m in modules if isinstance(m, _BatchNorm) and m.track_running_stats]
-    before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
-    for norm in norms:
+    before = [
+        (m, m.momentum, m.num_batches_tracked, m.num_batches_tracked.clone())
+        for m in modules
+        if isinstance(m, _BatchNorm) and m.num_batches_tracked is not None
+    ]
+    for norm, *_ in before:
         norm.momentum = 0.0  # running statistics go on as they are
     token = _checkpointing.set(True)
     try:
         yield
     finally:
         _checkpointing.reset(token)
-        for norm, (momentum, batches) in zip(norms, before, strict=True):
+        for norm, momentum, counter, batches in before:
             norm.momentum = momentum
-            norm.num_batches_tracked.copy_(batches)
+            counter.copy_(batches)

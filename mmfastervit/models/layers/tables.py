@@ -1,9 +1,9 @@
 """The tables that layers keep for the sizes of maps they have seen, in one cache a model."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -28,7 +28,7 @@ class TableCache:
         self.max_bytes = max_bytes
         self.sharers = sharers
         self.used = 0  # bytes
-        self._entries: OrderedDict[Hashable, tuple] = OrderedDict()
+        self._entries: OrderedDict[tuple, tuple] = OrderedDict()
         self._lock = Lock()
 
     def __reduce__(self):
@@ -37,7 +37,7 @@ class TableCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
+    def get(self, key: tuple, compute: Callable[[], T]) -> T:
         """Return the tables of ``key``, computing them if they are not here."""
         with self._lock:
             if key in self._entries:
@@ -86,7 +86,7 @@ class Shelf:
 
 def share_cache(model: nn.Module) -> None:
     """Let all layers of a model that have a ``shelf`` keep their tables under one bound."""
-    layers = [m for m in model.modules() if isinstance(getattr(m, "shelf", None), Shelf)]
+    layers: list[Any] = [m for m in model.modules() if isinstance(getattr(m, "shelf", None), Shelf)]
     cache = TableCache(sharers=max(len(layers), 1))
     for i, layer in enumerate(layers):
         layer.shelf = Shelf(cache, i)

@@ -101,8 +101,11 @@ def locate_tokens(grid: WindowGrid, device: torch.device | None = None) -> Windo
     seen = window_key_mask(grid, device) if grid.is_padded else None
     if not c:
         return Windows(grid, tokens.flatten(), places, inside, seen)
-    pooling = tuple(carrier_pooling(length, window, c, device) for length in (height, width))
-    if grid.is_padded:
+    pooling = (
+        carrier_pooling(height, window, c, device),
+        carrier_pooling(width, window, c, device),
+    )
+    if seen is not None:
         seen = torch.cat((carrier_key_mask(*pooling, c), seen), dim=1)
     own, member = divide(carriers, per_window)
     carrier_places = own * (per_window + window**2) + member
@@ -173,7 +176,9 @@ def window_key_mask(grid: WindowGrid, device: torch.device | None = None) -> Ten
     return partition(pixels, grid.window)[0, ..., 0] > 0
 
 
-def window_order(height: int, width: int, window: int, device: torch.device | None = None):
+def window_order(
+    height: int, width: int, window: int, device: torch.device | None = None
+) -> tuple[Tensor, Tensor]:
     """Coordinates of the cells of a grid in the order :func:`partition` gives them.
 
     Args:
@@ -188,10 +193,13 @@ def window_order(height: int, width: int, window: int, device: torch.device | No
         torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij"
     )
     cells = torch.stack((rows, columns), dim=-1)[None]
-    return partition(cells, window).reshape(-1, 2).unbind(1)
+    rows, columns = partition(cells, window).reshape(-1, 2).unbind(1)
+    return rows, columns
 
 
-def relative_index(height: int, width: int, window: int, device=None) -> Tensor:
+def relative_index(
+    height: int, width: int, window: int, device: torch.device | None = None
+) -> Tensor:
     """Number the offset between every two cells of a grid, in raster order of all offsets.
 
     Args:
@@ -209,7 +217,9 @@ def relative_index(height: int, width: int, window: int, device=None) -> Tensor:
     return row_index * (2 * width - 1) + column_index
 
 
-def carrier_pooling(length: int, window: int, carrier_size: int, device=None) -> Tensor:
+def carrier_pooling(
+    length: int, window: int, carrier_size: int, device: torch.device | None = None
+) -> Tensor:
     """Averaging matrix that pools one axis of a map to its carriers.
 
     Every carrier averages ``2*window - (2*carrier_size - 1)*(window // carrier_size)`` pixels, the

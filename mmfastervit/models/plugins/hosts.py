@@ -8,6 +8,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch.nn.functional as F
 from mmengine.logging import print_log
@@ -66,12 +67,12 @@ class HostWindow(ABC):
 
     position = None
 
-    def __init__(self, block: nn.Module):
+    def __init__(self, block: Any):
         self.block = block
 
     @property
     @abstractmethod
-    def attention(self) -> nn.Module:
+    def attention(self) -> Any:
         """The block's window attention."""
 
     @abstractmethod
@@ -101,7 +102,7 @@ class MMSwinWindow(HostWindow):
     """A Swin block of mmdet, mmseg or mmpretrain."""
 
     @property
-    def attention(self) -> nn.Module:
+    def attention(self) -> Any:
         return self.block.attn.w_msa
 
     def __call__(self, x: Tensor, bias: Tensor, windows: Windows) -> Tensor:
@@ -114,7 +115,7 @@ class TimmSwinWindow(HostWindow):
     """A Swin block of timm."""
 
     @property
-    def attention(self) -> nn.Module:
+    def attention(self) -> Any:
         return self.block.attn
 
     def __call__(self, x: Tensor, bias: Tensor, windows: Windows) -> Tensor:
@@ -194,7 +195,7 @@ def imported_class(cls: type | str) -> type | None:
     return getattr(sys.modules.get(module), name, None)
 
 
-def mm_swin_stages(backbone: nn.Module) -> list[Stage]:
+def mm_swin_stages(backbone: Any) -> list[Stage]:
     """Stages of the Swin Transformers of mmdet, mmseg and mmpretrain."""
     return [
         Stage(f"stages.{i}", "blocks", stage.blocks, norm_channels(stage.blocks[0]), "tokens")
@@ -202,7 +203,7 @@ def mm_swin_stages(backbone: nn.Module) -> list[Stage]:
     ]
 
 
-def mm_convnext_stages(backbone: nn.Module) -> list[Stage]:
+def mm_convnext_stages(backbone: Any) -> list[Stage]:
     """Stages of mmpretrain's ConvNeXt."""
     return [
         Stage("stages", str(i), blocks, channels, "NCHW")
@@ -210,10 +211,10 @@ def mm_convnext_stages(backbone: nn.Module) -> list[Stage]:
     ]
 
 
-def mm_resnet_stages(backbone: nn.Module) -> list[Stage]:
+def mm_resnet_stages(backbone: Any) -> list[Stage]:
     """Stages of the ResNets of mmdet, mmseg and mmpretrain, and of classes derived from them."""
 
-    def channels(block: nn.Module) -> int:
+    def channels(block: Any) -> int:
         return (block.conv3 if hasattr(block, "conv3") else block.conv2).out_channels
 
     layers = ((name, getattr(backbone, name)) for name in backbone.res_layers)
@@ -236,12 +237,12 @@ def timm_convnext_stages(backbone: nn.Module) -> list[Stage]:
     ]
 
 
-def norm_channels(block: nn.Module) -> int:
+def norm_channels(block: Any) -> int:
     """Channels of a transformer block, from its first norm."""
     return block.norm1.normalized_shape[0]
 
 
-def modules_of(cls: str, root: nn.Module) -> list[tuple[str, nn.Module]]:
+def modules_of(cls: str, root: nn.Module) -> list[tuple[str, Any]]:
     """Modules of a class inside ``root``, with their names, in order."""
     resolved = imported_class(cls)
     if resolved is None:

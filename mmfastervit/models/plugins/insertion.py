@@ -130,7 +130,7 @@ def build_hat_backbone(
 
 def hat_modules(root: nn.Module) -> list[tuple[str, nn.Module]]:
     """What :func:`insert_hat` put into ``root``, with its names."""
-    added = []
+    added: list[tuple[str, nn.Module]] = []
     for path, module in root.named_modules():
         if isinstance(module, AppendedHAT):
             added.append((path, module))

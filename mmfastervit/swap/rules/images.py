@@ -49,7 +49,7 @@ def normalise(cfg: dict, channels: int) -> list[Change]:
             if channels == len(MEAN):
                 wanted[_order_key(preprocessor, cfg.get("default_scope"))] = True
             changes += _differing(preprocessor, path, wanted)
-    means = [list(one["mean"]) for _, one in preprocessors if one.get("mean")]
+    means = [list(one["mean"]) for _, one in preprocessors if isinstance(one.get("mean"), Sequence)]
     for path, transform in transforms:
         if type_name(transform["type"]) == "Normalize":
             wanted = dict(mean=list(MEAN), std=list(STD), to_rgb=True)

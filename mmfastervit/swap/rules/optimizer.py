@@ -131,7 +131,7 @@ def adapt_optimizer(cfg: dict, recipe: Recipe, batch: Batch) -> list[Change]:
         f"{batch.images} ({batch.source}); --keep-optimizer leaves the old one"
     )
     was = optimizer.get("lr")
-    ratio = lr / (_STEEP[kind] if was is None else was)
+    ratio = lr / (was or _STEEP[kind])
     change = Change(_OPTIMIZER, plain(optimizer), now, why)
     return [change, *_exclusions(cfg), *_schedule(cfg, ratio)]
 
