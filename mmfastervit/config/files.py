@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from mmfastervit.errors import explained
 
-ZOOS = ("mmdet", "mmseg", "mmpretrain", "mmfastervit")
+ZOOS = ("mmdet", "mmseg", "mmpretrain")  # whose names mmengine reads in _base_
 _SUFFIXES = (".py", ".json", ".yaml", ".yml")
 
 
@@ -87,7 +87,8 @@ def base_name(name: str | Path, target: Path) -> str:
     """How a config written to ``target`` names ``name`` as its base.
 
     Returns:
-        The zoo's name if it is in a zoo, otherwise a path relative to the folder of ``target``.
+        The zoo's name if it is in a zoo that mmengine knows, otherwise a path relative to the
+        folder of ``target``.
     """
     path = find_config(str(name)).resolve()
     for package in ZOOS:

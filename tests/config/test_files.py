@@ -99,3 +99,17 @@ def test_base_is_the_zoos_name_or_a_relative_path(tmp_path):
     original.write_text("model = dict()\n")
     assert base_name(original, target) == "../original.py"
     assert base_name(RETINANET, target) == RETINANET
+
+
+def test_a_recipe_of_an_installed_wheel_is_named_by_its_path(tmp_path, monkeypatch):
+    """mmengine refuses names of packages that it does not know in ``_base_``."""
+    folder = tmp_path / "site-packages/mmfastervit/.mim/configs"
+    recipe = folder / "det/mine.py"
+    recipe.parent.mkdir(parents=True)
+    recipe.write_text("model = dict()\n")
+    places = {"mmfastervit": folder}
+    monkeypatch.setattr("mmfastervit.config.files.zoo_folder", places.get)
+    target = tmp_path / "swapped.py"
+    named = base_name("mmfastervit::det/mine.py", target)
+    target.write_text(f'_base_ = "{named}"\n')
+    assert config_files(target) == (target, recipe)

@@ -1,4 +1,4 @@
-"""The examples of docs/extending.md run as they stand there."""
+"""The examples of docs/extending.md run as they stand there, and configs of all pages build."""
 
 import json
 import subprocess
@@ -6,14 +6,22 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
-from support.pages import ROOT, Block, blocks
+from support.pages import PAGES, ROOT, Block, blocks, title
+from torch import nn
+
+from mmfastervit import FasterViT, HATPlugin
 
 EXAMPLES = blocks(ROOT / "docs/extending.md", "python")
 SCRIPTS = [block for block in EXAMPLES if not block.note]
 RECIPES = [block for block in EXAMPLES if block.note]
+CONFIGS = [
+    block
+    for page in PAGES
+    for block in blocks(page, "python")
+    if block.text.startswith('_base_ = "mm') and block not in EXAMPLES
+]
 
 # Each runs alone in its namespace; one process for all, as imports take longest.
 RUN = """
@@ -32,6 +40,15 @@ def heading(block: Block) -> str:
     """The section that a block stands in."""
     lines = block.page.read_text(encoding="utf-8").splitlines()[: block.line]
     return [line for line in lines if line.startswith("## ")][-1].removeprefix("## ")
+
+
+def build(block: Block, folder: Path) -> tuple[nn.Module, Config]:
+    """The model of a config, and the config."""
+    file = folder / "config.py"
+    file.write_text(block.text)
+    cfg = Config.fromfile(file)
+    init_default_scope(cfg.default_scope)
+    return MODELS.build(cfg.model), cfg
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +79,15 @@ def test_an_example_shows_what_it_gives(block):
 
 @pytest.mark.parametrize("block", RECIPES, ids=heading)
 def test_the_recipe_builds(block, tmp_path: Path):
-    file = tmp_path / "recipe.py"
-    file.write_text(block.text)
-    cfg = Config.fromfile(file)
-    init_default_scope(cfg.default_scope)
-    with torch.device("meta"):
-        model = MODELS.build(cfg.model)
+    model, cfg = build(block, tmp_path)
     assert list(model.backbone.out_channels) == list(model.neck.in_channels)
     assert cfg.optim_wrapper.optimizer.type == "AdamW"
+
+
+@pytest.mark.parametrize("block", CONFIGS, ids=lambda block: f"{title(block.page)}:{block.line}")
+def test_configs_of_other_pages_build(block, tmp_path: Path):
+    model, _ = build(block, tmp_path)
+    assert any(isinstance(module, (FasterViT, HATPlugin)) for module in model.modules())
 
 
 def test_all_five_kinds_are_shown():
