@@ -10,7 +10,7 @@ from mmfastervit.config.files import find_config
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CONFIG = re.compile(r"(?:\w+::|configs/|docs/examples/)[\w./-]+\.py\b")
-PLACEHOLDER = re.compile(r"\b(NAME|FOLDER|FILE)\b")
+PLACEHOLDER = re.compile("NAME|FOLDER|FILE")
 TO_WRITE = re.compile(r"[Aa]s\s+`([\w/.-]+\.py)`")  # the page tells its reader to write it
 
 
