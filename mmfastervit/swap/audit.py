@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from mmfastervit.config.tree import Path, dotted, plain, value_at, walk
-from mmfastervit.errors import explained
 from mmfastervit.logs import warnings_only
 
 from .errors import SwapAuditError
@@ -54,22 +53,35 @@ def audit(swap: Swap) -> list[str]:
     Neither the rules that made the changes nor what they know of named parts is asked.
 
     Returns:
-        A line for each head whose map has another stride, which only dilated networks cause.
+        A line for each head whose map has another stride, which only dilated networks cause; and
+        one where the original cannot be built here, so that its heads could not be watched.
 
     Raises:
         SwapAuditError: a head reads a map of another stride than it should, or can't be run.
+        ValueError: the original's backbone or neck can't be run.
     """
     configs = (plain(cfg.to_dict()) for cfg in (swap.original, swap.config))
     parts = [value_at(cfg, swap.model_path) for cfg in configs]
-    scope, in_channels = swap.original.get("default_scope"), parts[0]["backbone"].get("in_channels")
-    with explained("the original model cannot be built and run"):
-        old = watch(parts[0], scope, in_channels or 3)
+    scope = swap.original.get("default_scope")
+    in_channels = parts[0]["backbone"].get("in_channels") or 3
+    levels, out = measure(parts[0]["backbone"], necks_of(parts[0]), scope, in_channels)
+    may_coarsen = is_dilated(levels)
     try:
-        new = watch(parts[1], scope, in_channels or 3)
+        old = watch(parts[0], scope, in_channels)
+    except Exception as error:  # what a model of the zoo lacks here, or its own defects
+        _, new_out = measure(parts[1]["backbone"], necks_of(parts[1]), scope, in_channels)
+        strides = [[level.stride for level in levels] for levels in (out, new_out)]
+        _check_declared(parts, swap.model_path, out, new_out)
+        reason = " ".join(str(error).split())
+        return [
+            f"the original cannot be built here ({reason}): its heads were not watched",
+            *_compare("heads", strides[0], strides[1], may_coarsen),
+        ]
+    try:
+        new = watch(parts[1], scope, in_channels)
     except Exception as error:  # whatever building or running it raises
         raise SwapAuditError(f"the swapped model cannot be built and run: {error}") from error
-    levels, _ = measure(parts[0]["backbone"], necks_of(parts[0]), scope, in_channels or 3)
-    may_coarsen, differences = is_dilated(levels), list[str]()
+    differences: list[str] = []
     if necks_of(parts[1]) and not swap.config.get("find_unused_parameters"):
         unread = [i for i in range(len(new.backbone)) if i not in new.neck]
         if unread:

@@ -129,3 +129,19 @@ def test_a_head_that_wants_the_output_of_another_is_watched_too(key, now, messag
     wrong = replace(swap.changes[0], path=("model", "decode_head"), now=heads)
     with pytest.raises(SwapAuditError, match=message):
         audit(replace(swap, changes=(*swap.changes, wrong)))
+
+
+def test_a_model_whose_original_cannot_be_built_is_compared_after_the_neck(tiny_arch):
+    """CascadeRPNHead of mmdet 3.3 lacks an argument that its base class asks for."""
+    swap = plan_swap("mmdet::cascade_rpn/cascade-rpn_r50-caffe_fpn_1x_coco.py", tiny_arch)
+    (line,) = audit(swap)
+    assert "original cannot be built here" in line
+    wrong = [
+        replace(swap.changes[0], path=("model", *path), now=now)
+        for path, now in (
+            (("backbone", "out_indices"), (1, 2)),
+            (("neck", "in_channels"), [16, 32]),
+        )
+    ]
+    with pytest.raises(SwapAuditError, match="read strides"):
+        audit(replace(swap, changes=(*swap.changes, *wrong)))
