@@ -4,6 +4,7 @@ Example: python tools/demo.py --out work_dirs/demo
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -16,10 +17,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-TOOLS = Path(__file__).resolve().parent
-CONFIGS = TOOLS.parent / "configs"
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 DATA = Path("data/shapes")  # where the configs look for it
 PICTURED = 6
+# A thread that waits leaves its core to other processes. Waiting in a loop, as is the default, makes
+# every step many times slower where there are others.
+THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 PROGRESS = ("Epoch(train)", "Iter(train)", "Epoch(test)", "Iter(test)")
 
 
@@ -65,14 +68,18 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def run_tool(name: str, arguments: Sequence, log: Path) -> None:
-    """Run a tool, its whole output in ``log`` and its progress on the screen; exit if it fails."""
-    command = [sys.executable, str(TOOLS / name), *map(str, arguments)]
+def run_command(name: str, arguments: Sequence, log: Path) -> None:
+    """Run a command, all its output in ``log`` and its progress on the screen; exit if it fails."""
+    command = [sys.executable, "-m", "mmfastervit", name, *map(str, arguments)]
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
         log.open("w") as file,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**THREADS, **os.environ},
         ) as process,
     ):
         for line in process.stdout:
@@ -94,16 +101,16 @@ def shorten(line: str) -> str:
 def train_and_test(task: Task, folder: Path) -> dict[str, float]:
     """Run one task and return its figures, by label, and the median seconds of a training step."""
     say(f"\n{task.name}: training, {task.config.name}")
-    quiet = ("train_cfg.val_interval=1000000",)  # tools/test.py evaluates below
-    run_tool(
-        "train.py",
+    quiet = ("train_cfg.val_interval=1000000",)  # the test command evaluates below
+    run_command(
+        "train",
         (task.config, "--work-dir", folder, "--seed", 0, "--cfg-options", *quiet),
         folder / "train.txt",
     )
     say(f"{task.name}: evaluation and pictures")
     checkpoint = (folder / "last_checkpoint").read_text().strip()
-    run_tool(
-        "test.py",
+    run_command(
+        "test",
         (task.config, checkpoint, "--work-dir", folder / "test", "--show-dir", folder / "pictures"),
         folder / "test.txt",
     )
@@ -139,7 +146,7 @@ def main() -> None:
     out = parser.parse_args().out
     began = time.monotonic()
     say(f"data: {DATA}")
-    run_tool("make_shapes_data.py", ("--out", DATA), out / "data.txt")
+    run_command("shapes", ("--out", DATA), out / "data.txt")
     results = [(task, train_and_test(task, out / task.name)) for task in TASKS]
     say("\nOn the validation images (left ground truth, right prediction in the pictures):")
     for task, figures in results:
