@@ -20,7 +20,7 @@ import numpy as np
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 DATA = Path("data/shapes")  # where the configs look for it
 PICTURED = 6
-# A thread that waits leaves its core to other processes. Waiting in a loop, as is the default, makes
+# A thread that waits leaves its core to other processes. Waiting in a loop, the default, makes
 # every step many times slower where there are others.
 THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 PROGRESS = ("Epoch(train)", "Iter(train)", "Epoch(test)", "Iter(test)")

@@ -1,4 +1,4 @@
-# Cascade Mask R-CNN on the data of tools/make_shapes_data.py, from scratch and small enough for a
+# Cascade Mask R-CNN on the data of `mmfastervit shapes`, from scratch and small enough for a
 # CPU: the COCO recipe's structure with narrower heads, fewer proposals and fewer sampled regions.
 _base_ = "./cascade-mask-rcnn_fastervit-0_fpn_amp-ms-crop-3x_coco.py"
 

@@ -1,4 +1,4 @@
-# UperNet on the data of tools/make_shapes_data.py, from scratch and small enough for a CPU: the
+# UperNet on the data of `mmfastervit shapes`, from scratch and small enough for a CPU: the
 # ADE20K recipe's structure with narrower heads.
 _base_ = "./upernet_fastervit-0_8xb2-160k_ade20k-512x512.py"
 

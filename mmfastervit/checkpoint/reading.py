@@ -100,7 +100,7 @@ def _refusal(path: Path, error: str) -> str:
     return (
         f"{path} holds Python objects beside weights{what}, which reading would run as code. Only "
         f"if you trust its author: trust_checkpoint=True in init_cfg, or --trust-checkpoint of "
-        f"tools/convert_checkpoint.py"
+        "`mmfastervit convert`"
     )
 
 

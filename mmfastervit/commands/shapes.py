@@ -49,7 +49,7 @@ def run(arguments: dict) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
         write_dataset(**arguments)
-    except ValueError as error:
+    except (ValueError, FileExistsError) as error:
         raise WrongRequest(str(error)) from error
     except OSError as error:
         raise CommandFailed(str(error)) from error

@@ -25,7 +25,7 @@ _WEIGHT_SUFFIXES = (".pth", ".pt", ".ckpt", ".pkl", ".bin", ".safetensors")
 _SOURCES = (
     (
         re.compile(r"(^|/)shapes(/|$)"),
-        "The drawn shapes are made by: python tools/make_shapes_data.py --out data/shapes",
+        "The drawn shapes are made by: mmfastervit shapes --out data/shapes",
     ),
     (
         re.compile(r"(train|val|test)2017"),

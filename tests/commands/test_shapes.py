@@ -40,7 +40,7 @@ def test_tool_makes_a_set_then_keeps_it(run_tool, tmp_path, caplog):
 
 def test_tool_refuses_in_one_line(run_tool, tmp_path, capsys):
     (tmp_path / "notes.txt").touch()
-    assert run_tool("--out", tmp_path) == 1
+    assert run_tool("--out", tmp_path) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 

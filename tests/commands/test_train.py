@@ -64,7 +64,7 @@ def test_missing_data_is_named_before_the_run(tmp_path, config):
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 2
     assert "data/shapes" in result.stderr
-    assert "make_shapes_data.py --out data/shapes" in result.stderr
+    assert "mmfastervit shapes --out data/shapes" in result.stderr
     assert "Traceback" not in result.stderr
 
 

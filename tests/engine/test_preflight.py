@@ -107,7 +107,7 @@ class TestDatasets:
     @pytest.mark.parametrize(
         ("root", "file", "advice"),
         [
-            ("data/shapes", "train.json", "python tools/make_shapes_data.py --out data/shapes"),
+            ("data/shapes", "train.json", "mmfastervit shapes --out data/shapes"),
             ("data/coco/", "annotations/instances_train2017.json", "https://cocodataset.org"),
             ("data/ade/ADEChallengeData2016", "x", "images/training/*.jpg"),
         ],
