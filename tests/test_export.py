@@ -84,7 +84,7 @@ def test_a_difference_in_a_later_output_leaves_no_file(factor, message, tmp_path
 
 def test_missing_packages_are_named_with_their_extra(monkeypatch):
     monkeypatch.setattr(export, "find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"onnx, onnxscript, onnxruntime.*mmfastervit\[export\]"):
+    with pytest.raises(ValueError, match=r"onnx, onnxscript, onnxruntime.*mmfastervit\[export\]"):
         require_packages()
 
 

@@ -68,6 +68,14 @@ def test_missing_data_is_named_before_the_run(tmp_path, config):
     assert "Traceback" not in result.stderr
 
 
+def run_here(tool: str, argv: list[str], monkeypatch) -> None:
+    """Run a tool in this process."""
+    monkeypatch.setattr(sys, "argv", argv)
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(ROOT / "tools" / tool), run_name="__main__")
+    assert end.value.code == 0
+
+
 def test_train_then_test_by_the_tools(tmp_path, monkeypatch, capsys):
     """The tools drive any model of mmengine's, from any folder."""
     here = ROOT / "tests/support"
@@ -75,11 +83,9 @@ def test_train_then_test_by_the_tools(tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(here)
     monkeypatch.chdir(tmp_path)
     train = ["train.py", config, "--auto-scale-lr", "--cfg-options", "train_cfg.max_iters=3"]
-    monkeypatch.setattr(sys, "argv", train)
-    runpy.run_path(str(ROOT / "tools" / "train.py"), run_name="__main__")
+    run_here("train.py", train, monkeypatch)
     checkpoint = "work_dirs/tiny_config/iter_3.pth"
-    monkeypatch.setattr(sys, "argv", ["test.py", config, checkpoint, "--out", "o/out.pkl"])
-    runpy.run_path(str(ROOT / "tools" / "test.py"), run_name="__main__")
+    run_here("test.py", ["test.py", config, checkpoint, "--out", "o/out.pkl"], monkeypatch)
     output = capsys.readouterr().out
     assert "Scaling the original LR by 0.5" in output
     assert "Iter(test) [4/4]    error: " in output

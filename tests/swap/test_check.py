@@ -11,6 +11,7 @@ from mmfastervit.swap.changes import Change
 from mmfastervit.swap.check import check
 from mmfastervit.swap.planning import Swap
 
+PSPNET = "mmseg::pspnet/pspnet_r50-d8_4xb2-40k_cityscapes-512x1024.py"
 RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
 
 
@@ -19,10 +20,11 @@ def with_change(swap: Swap, path: tuple, now) -> Swap:
 
 
 def test_a_map_that_nobody_reads_is_found_by_its_missing_gradient(tiny_arch):
-    swap = plan_swap(RETINANET, tiny_arch)
-    swap = with_change(swap, ("model", "backbone", "out_indices"), (0, 1, 2, 3))
-    swap = with_change(swap, ("model", "neck", "in_channels"), [8, 16, 32, 64])
-    swap = with_change(swap, ("model", "neck", "start_level"), 1)
+    swap = plan_swap(PSPNET, tiny_arch)
+    assert swap.config.model.backbone.out_indices == (2, 3)
+    swap = with_change(swap, ("model", "backbone", "out_indices"), (1, 2, 3))
+    swap = with_change(swap, ("model", "decode_head", "in_index"), 2)
+    swap = with_change(swap, ("model", "auxiliary_head", "in_index"), 1)
     with pytest.raises(SwapAuditError, match="without a gradient"):
         check(swap)
 
