@@ -12,7 +12,10 @@ from mmfastervit.checkpoint import PUBLISHED
 
 ROOT = Path(__file__).resolve().parents[1]
 ALL = sorted((ROOT / "configs").rglob("*.py"))
-EXAMPLES_ALL = sorted((ROOT / "docs/examples").rglob("*.py"))
+SCRIPTS = ("hat_study.py",)
+EXAMPLES_ALL = [
+    path for path in sorted((ROOT / "docs/examples").rglob("*.py")) if path.name not in SCRIPTS
+]
 EXAMPLES = [path for path in EXAMPLES_ALL if "fastervit" in path.name]
 SETTINGS = [path for path in EXAMPLES_ALL if path.name == "bccd_detection.py"]
 OWN_NECK = [path for path in EXAMPLES_ALL if "own" in path.name]  # see swap/test_registering.py

@@ -1,10 +1,10 @@
 """What HAT brings to other backbones and what it costs, measured side by side.
 
 Examples:
-    python -m mmfastervit.bench.hat cost    # full-size hosts at 800x1280, small ones in training
-    python -m mmfastervit.bench.hat reach   # one corner told what stands at the other
-    python -m mmfastervit.bench.hat train --data data/bccd  # small hosts on photos of blood cells
-    python -m mmfastervit.bench.hat table   # what train has measured so far
+    python docs/examples/hat_study.py cost    # full-size hosts at 800x1280, small ones in training
+    python docs/examples/hat_study.py reach   # one corner told what stands at the other
+    python docs/examples/hat_study.py train --data data/bccd  # small hosts on photos of blood cells
+    python docs/examples/hat_study.py table   # what train has measured so far
 """
 
 import json
@@ -22,11 +22,16 @@ from mmengine.registry import MODELS
 from mmengine.runner import Runner, set_random_seed
 from torch import nn
 
-from mmfastervit.models import HATPlugin, insert_hat
+from mmfastervit import HATPlugin, insert_hat
+from mmfastervit.bench.measure import (
+    count_gflops,
+    count_parameters,
+    ratio,
+    time_interleaved,
+)
+from mmfastervit.config.files import find_config
 
-from .measure import count_gflops, count_parameters, ratio, time_interleaved
-
-RECIPE = "seg/upernet_fastervit-0_shapes-256x256.py"
+RECIPE = "mmfastervit::seg/upernet_fastervit-0_shapes-256x256.py"
 EVERY_STAGE = (0, 1, 2, 3)
 CONVNEXT = dict(type="mmpretrain.ConvNeXt", out_indices=EVERY_STAGE, gap_before_final_norm=False)
 RESNET = dict(type="mmdet.ResNet", norm_eval=False)
@@ -203,16 +208,9 @@ def train_one(host: dict, mode: str, seed: int, data: Path, iterations: int) -> 
     return float(runner.val()["mIoU"])
 
 
-def recipe() -> Path:
-    """The recipe of the drawn shapes: as installed, or that of the checkout."""
-    package = Path(__file__).parents[1]
-    folders = (package / ".mim/configs", package.parent / "configs")
-    return next(path for folder in folders if (path := folder / RECIPE).is_file())
-
-
 def train_config(host: dict, data: Path, iterations: int) -> Config:
     """The recipe of the drawn shapes, narrow heads and all, for ``data`` and a host."""
-    cfg = Config.fromfile(recipe())
+    cfg = Config.fromfile(find_config(RECIPE))
     with torch.no_grad():
         channels = [y.shape[1] for y in MODELS.build(host)(torch.randn(1, 3, 64, 64))]
     cfg.model.backbone = host
