@@ -53,10 +53,10 @@ def write_report(
 def _introduction(swaps: Sequence[Record], steps: Mapping[str, Record], arch: str) -> str:
     return f"""# What swapping the backbone does to every config of the installed zoos
 
-Written by `tools/swap_coverage.py`, with {arch}. Each config was swapped, written, read back, and
-audited: its backbone and neck were run before and after, and every head must read maps of the
-strides that it read before and of the channels that it declares. What only a dilated network can
-cause, a coarser map, is stated to the user and counted below.
+Written by `mmfastervit coverage`, with {arch}. Each config was swapped, written, read back, and
+audited: both models were built and run, and every head that was seen to make something of a map
+must do so of maps of the strides as before. What only a dilated network can cause, a coarser map,
+is stated to the user and counted below.
 
 Then each model was built and taken through one training step (with the config's optimizer; every
 parameter of the backbone must get a gradient) and one inference step, on generated images and a
