@@ -60,6 +60,9 @@ def _step(task: tuple[str, str], arch: str, seconds: int) -> dict:
 
 def prepare(arguments: Namespace) -> tuple[list[str], Namespace]:
     """The names of the configs to go through."""
+    for option in ("workers", "timeout"):
+        if getattr(arguments, option) < 1:
+            raise ValueError(f"--{option} must be at least 1, not {getattr(arguments, option)}")
     names = [name for package in arguments.packages for name in zoo_names(package)]
     names = [name for name in names if arguments.only in name]
     if not names:

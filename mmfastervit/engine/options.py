@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from mmfastervit.config.files import find_config
 from mmfastervit.config.tree import leaf_datasets, type_name
+from mmfastervit.errors import explained
 from mmfastervit.signatures import nearest, options_of
 
 from .devices import has_accelerator
@@ -52,7 +53,8 @@ def load_config(
         ValueError: the file is no config, or an option cannot be applied.
     """
     path = find_config(name)
-    cfg = Config.fromfile(path)
+    with explained(f"mmengine can't read the config {name}"):
+        cfg = Config.fromfile(path)
     _merge_options(cfg, cfg_options or {})
     cfg.launcher = launcher
     cfg.work_dir = work_dir or cfg.get("work_dir") or str(Path("work_dirs") / path.stem)

@@ -171,6 +171,7 @@ def test_every_tool_is_a_command():
         ("convert", ["no.pth", "x.pth"], "no checkpoint file 'no.pth'"),
         ("shapes", ["--out", "x", "--size", "3"], "size"),
         ("coverage", ["--only", "nothing of this name"], "--only"),
+        ("coverage", ["--workers", "0"], "--workers must be at least 1, not 0"),
         ("benchmark", ["--json", "nowhere/x.json"], "no folder nowhere"),
         ("swap", ["mmdet::x.py", "--arch", "fastervit_0"], "--out FILE.py"),
     ],

@@ -45,6 +45,13 @@ class TestLoadConfig:
         assert cfg.launcher == "slurm"
         assert Path(cfg.work_dir).name == "faster-rcnn_r50_fpn_1x_coco"
 
+    @pytest.mark.parametrize(
+        "text", ["model = dict(", "raise KeyError('x')", "_base_ = 'nothing.py'", "a = dict(1, 2)"]
+    )
+    def test_a_config_that_cannot_be_read_is_named(self, tmp_path, text):
+        with pytest.raises(ValueError, match=r"mmengine can't read the config .*little\.py: "):
+            load_config(write_config(tmp_path, text))
+
     def test_an_option_for_an_unknown_section_is_refused(self, tmp_path):
         with pytest.raises(ValueError, match="did you mean 'train_cfg'"):
             load_config(write_config(tmp_path), {"trian_cfg.max_epochs": 1})
