@@ -1,7 +1,7 @@
 """Whether the built heads of the swapped model read what those of the original did."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from .errors import SwapAuditError
 from .levels import Level, is_dilated, nominal_stride
 from .measure import IMAGE_SIZE, ShapesOnly, measure, without_weights
 from .planning import Swap
-from .zoo import necks_of
+from .zoo import DECODE_KEYS, necks_of
 
 _DECLARED = ("strides", "featmap_strides", "feature_strides")
 _NOT_HEADS = ("backbone", "neck", "data_preprocessor")
@@ -65,41 +65,51 @@ def audit(swap: Swap) -> list[str]:
     scope = swap.original.get("default_scope")
     in_channels = parts[0]["backbone"].get("in_channels") or 3
     levels, out = measure(parts[0]["backbone"], necks_of(parts[0]), scope, in_channels)
+    try:
+        _, new_out = measure(parts[1]["backbone"], necks_of(parts[1]), scope, in_channels)
+    except ValueError as error:
+        raise SwapAuditError(f"the swapped model cannot be built and run: {error}") from error
     may_coarsen = is_dilated(levels)
     try:
         old = watch(parts[0], scope, in_channels)
     except Exception as error:  # what a model of the zoo lacks here, or its own defects
-        _, new_out = measure(parts[1]["backbone"], necks_of(parts[1]), scope, in_channels)
-        strides = [[level.stride for level in levels] for levels in (out, new_out)]
-        _check_declared(parts, swap.model_path, out, new_out)
         reason = " ".join(str(error).split())
-        return [
-            f"the original cannot be built here ({reason}): its heads were not watched",
-            *_compare("heads", strides[0], strides[1], may_coarsen),
-        ]
-    try:
-        new = watch(parts[1], scope, in_channels)
-    except Exception as error:  # whatever building or running it raises
-        raise SwapAuditError(f"the swapped model cannot be built and run: {error}") from error
-    differences: list[str] = []
-    if necks_of(parts[1]) and not swap.config.get("find_unused_parameters"):
-        unread = [i for i in range(len(new.backbone)) if i not in new.neck]
-        if unread:
-            raise SwapAuditError(f"maps {unread} of the new backbone are read by nothing")
+        unseen = f"the original cannot be built here ({reason}): its heads were not watched"
+        differences = [unseen, *_compare("heads", _strides(out), _strides(new_out), may_coarsen)]
+    else:
+        try:
+            new = watch(parts[1], scope, in_channels)
+        except Exception as error:  # whatever building or running it raises
+            raise SwapAuditError(f"the swapped model cannot be built and run: {error}") from error
+        if necks_of(parts[1]) and not swap.config.get("find_unused_parameters"):
+            _check_all_read(new)
+        differences = list(_compare_models(old, new, may_coarsen))
+    _check_declared(parts, swap.model_path, out, new_out)
+    return differences
+
+
+def _check_all_read(seen: Watched) -> None:
+    """A map that nothing reads leaves weights without a gradient."""
+    unread = [i for i in range(len(seen.backbone)) if i not in seen.neck]
+    if unread:
+        raise SwapAuditError(f"maps {unread} of the new backbone are read by nothing")
+
+
+def _compare_models(old: Watched, new: Watched, may_coarsen: bool) -> Iterator[str]:
     for head, before in old.reads.items():
         wrong = new.misfits.get(head, "" if head in old.failures else new.failures.get(head, ""))
         if wrong:
             raise SwapAuditError(f"{head} cannot run any more: {wrong}")
-        after = new.reads.get(head, [])
-        strides = [
-            [seen.maps[i].stride for i in read] for seen, read in ((old, before), (new, after))
-        ]
-        differences += _compare(head, strides[0], strides[1], may_coarsen)
-    if not any(head.startswith(("decode_head", "auxiliary_head")) for head in old.reads):
-        strides = [[level.stride for level in model.maps] for model in (old, new)]
-        differences += _compare("heads", strides[0], strides[1], may_coarsen)
-    _check_declared(parts, swap.model_path, old.maps, new.maps)
-    return differences
+        strides = _strides(old.maps[i] for i in before)
+        yield from _compare(
+            head, strides, _strides(new.maps[i] for i in new.reads.get(head, ())), may_coarsen
+        )
+    if not any(head.startswith(DECODE_KEYS) for head in old.reads):  # those choose among maps
+        yield from _compare("heads", _strides(old.maps), _strides(new.maps), may_coarsen)
+
+
+def _strides(levels: Iterable[Level]) -> list[int]:
+    return [level.stride for level in levels]
 
 
 def _compare(name: str, old: list[int], new: list[int], may_coarsen: bool) -> Iterator[str]:
@@ -116,7 +126,7 @@ def _check_declared(
     parts: Sequence[dict], path: Path, old: Sequence[Level], new: Sequence[Level]
 ) -> None:
     """A head that declared the true strides must declare the true ones again."""
-    true = [[level.stride for level in levels] for levels in (old, new)]
+    true = [_strides(old), _strides(new)]
     declared = [
         {
             dotted(place): list(value)
