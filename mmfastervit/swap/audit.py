@@ -175,17 +175,18 @@ def _run(model: BaseModel, in_channels: int, device: str) -> Watched:
         before = None
         for name, head in _heads(model):
             reads = _Reads(maps)
+            chosen: tuple[Tensor, ...] = ()
             try:
                 with reads:
                     if hasattr(head, "_transform_inputs"):  # a decode head of mmseg
                         chosen = _listed(head._transform_inputs(maps))
-                        reads.note(chosen)
                         seen.misfits.update(_misfit(name, head.in_channels, chosen))
                     before = _call(head, maps, before, side)
             except Exception as error:  # a head of the zoo, run on what it may not be made for
                 if device == "meta" and _wants_memory(error):
                     raise
                 seen.failures[name] = f"{type(error).__name__}: {error}"
+                reads.note(chosen)
             if reads.places:
                 seen.reads[name] = sorted(reads.places)
     return seen
