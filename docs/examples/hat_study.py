@@ -29,7 +29,7 @@ from mmfastervit.bench.measure import (
     ratio,
     time_interleaved,
 )
-from mmfastervit.config.files import find_config
+from mmfastervit.config.finding import find_config
 
 RECIPE = "mmfastervit::seg/upernet_fastervit-0_shapes-256x256.py"
 EVERY_STAGE = (0, 1, 2, 3)

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,12 +38,16 @@ class CommandParser(ArgumentParser):
     def parse_args(  # type: ignore[override]  # of ArgumentParser's overloads, the common one
         self, args: Sequence[str] | None = None, namespace: Namespace | None = None
     ) -> Namespace:
-        """Parse; an unknown option is an error that names the nearest one."""
-        parsed, unknown = self.parse_known_args(args, namespace)
-        for word in unknown:
+        """Parse; an unknown option is told first, with the nearest one, whatever else is wrong."""
+        words = list(sys.argv[1:] if args is None else args)
+        known = self._option_string_actions
+        for word in words:
             option = word.partition("=")[0]
-            hint = nearest(option, self._option_string_actions) if word.startswith("-") else ""
-            self.error(f"unrecognized argument {word!r}{hint}")
+            if option[:2] == "--" and not any(name.startswith(option) for name in known):
+                self.error(f"unrecognized argument {word!r}{nearest(option, known)}")
+        parsed, unknown = self.parse_known_args(words, namespace)
+        if unknown:
+            self.error(f"unrecognized argument {unknown[0]!r}")
         return parsed
 
 

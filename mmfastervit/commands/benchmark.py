@@ -36,8 +36,8 @@ from mmfastervit.bench.cases import (
     run_cases,
 )
 from mmfastervit.bench.machine import machine, settle_tf32
+from mmfastervit.bench.results import as_content, plot, write_json
 from mmfastervit.bench.targets import Target, check_targets, report
-from mmfastervit.bench.writing import as_content, plot, write_json
 from mmfastervit.models import FasterViT
 
 from .arguments import check_writable

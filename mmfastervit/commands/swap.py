@@ -14,12 +14,12 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from mmfastervit.archs import ARCHS
-from mmfastervit.config.files import base_name, config_files, read_config
+from mmfastervit.config.finding import base_name, config_files, read_config
 from mmfastervit.swap import SwapAuditError
 from mmfastervit.swap.audit import audit
-from mmfastervit.swap.backbone import OPTIONS
 from mmfastervit.swap.check import check
 from mmfastervit.swap.planning import Swap, plan_swap
+from mmfastervit.swap.replacement import OPTIONS
 from mmfastervit.swap.summary import parts_of, summarise
 from mmfastervit.swap.writing import check_target, write_config
 

@@ -13,6 +13,7 @@ from mmfastervit.engine.devices import join_cpu_processes
 from mmfastervit.engine.hooks import DeployHook, find_deployable
 from mmfastervit.engine.options import (
     build_runner,
+    check_model,
     dump_predictions,
     enable_deploy,
     enable_tta,
@@ -54,6 +55,7 @@ def prepare(arguments: Namespace) -> Config:
     cfg = load_config(
         arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher
     )
+    check_model(cfg)
     cfg.load_from = arguments.checkpoint
     cfg.resume = False
     if arguments.show_dir:

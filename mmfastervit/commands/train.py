@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmfastervit.engine.devices import join_cpu_processes
 from mmfastervit.engine.options import (
     build_runner,
+    check_model,
     enable_amp,
     enable_auto_scale_lr,
     load_config,
@@ -49,6 +50,7 @@ def prepare(arguments: Namespace) -> Config:
     cfg = load_config(
         arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher
     )
+    check_model(cfg)
     if arguments.amp:
         enable_amp(cfg)
     if arguments.auto_scale_lr:

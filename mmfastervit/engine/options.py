@@ -9,9 +9,9 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmfastervit.config.files import find_config
+from mmfastervit.config.finding import find_config
 from mmfastervit.config.tree import leaf_datasets, type_name
-from mmfastervit.errors import explained
+from mmfastervit.explaining import explained
 from mmfastervit.signatures import nearest, options_of
 
 from .devices import has_accelerator
@@ -74,6 +74,12 @@ def _merge_options(cfg: Config, options: dict[str, Any]) -> None:
         cfg.merge_from_dict(options)
     except (KeyError, TypeError) as error:
         raise ValueError(f"--cfg-options: {error.args[0]}") from error
+
+
+def check_model(cfg: Config) -> None:
+    """Raise ValueError unless the config defines a model."""
+    if not isinstance(cfg.get("model"), dict):
+        raise ValueError("this config has no model: it is a part for others to build on")
 
 
 def build_runner(cfg: Config) -> Runner:

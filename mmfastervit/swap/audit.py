@@ -18,8 +18,8 @@ from mmfastervit.logs import warnings_only
 
 from .errors import SwapAuditError
 from .levels import Level, is_dilated, nominal_stride
-from .measure import IMAGE_SIZE, ShapesOnly, measure, without_weights
 from .planning import Swap
+from .probing import IMAGE_SIZE, ShapesOnly, measure, without_weights
 from .zoo import DECODE_KEYS, necks_of
 
 _DECLARED = ("strides", "featmap_strides", "feature_strides")

@@ -17,8 +17,8 @@ from mmfastervit.logs import warnings_only
 
 from .audit import audit
 from .errors import SwapAuditError
-from .measure import without_weights
 from .planning import Swap
+from .probing import without_weights
 from .samples import image_size, make_batch
 from .zoo import CHOOSE_QUERIES
 

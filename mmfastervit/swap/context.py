@@ -7,13 +7,13 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmfastervit.config.files import read_config
+from mmfastervit.config.finding import read_config
 from mmfastervit.config.tree import Path, dict_at, plain, type_name, value_at
 
-from .backbone import checkpoint_for, fastervit_config, settings_of
 from .errors import SwapRefusedError
 from .levels import Level, stages_for
-from .measure import measure
+from .probing import measure
+from .replacement import checkpoint_for, fastervit_config, settings_of
 from .zoo import check_model, check_parts, nearest_config, necks_of, used_levels
 
 

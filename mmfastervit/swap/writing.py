@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmfastervit.config.files import config_files
+from mmfastervit.config.finding import config_files
 from mmfastervit.config.source import WIDTH, Name, flat, render, subscript
 from mmfastervit.config.tree import Path, dotted, plain
 from mmfastervit.files import written_whole
@@ -22,7 +22,7 @@ def write_config(swap: Swap, base: str, target: FilePath, *, force: bool = False
 
     Args:
         swap: What to write.
-        base: How the file names the original, see :func:`~mmfastervit.config.files.base_name`.
+        base: How the file names the original, see :func:`~mmfastervit.config.finding.base_name`.
         target: The file.
         force: Replace it if it is there.
 

@@ -11,7 +11,7 @@ from torch import nn
 import mmfastervit.bench.cases as cases_module
 from mmfastervit.bench.cases import Case, Conditions, operations_of, run_cases, run_group
 from mmfastervit.bench.measure import matrix_product
-from mmfastervit.bench.writing import as_content, plot, write_json
+from mmfastervit.bench.results import as_content, plot, write_json
 
 
 def test_cases_are_compared_with_their_baseline_and_written(tmp_path):

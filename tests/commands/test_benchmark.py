@@ -7,7 +7,7 @@ import pytest
 import torch
 from support.small_benchmark import build
 
-from mmfastervit.bench.writing import write_json
+from mmfastervit.bench.results import write_json
 from mmfastervit.commands import benchmark, main
 
 

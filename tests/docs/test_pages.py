@@ -6,7 +6,7 @@ import re
 import pytest
 from support.pages import PAGES, ROOT, WRITTEN, anchors, blocks, code_spans, prose, title
 
-from mmfastervit.config.files import find_config
+from mmfastervit.config.finding import find_config
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CONFIG = re.compile(r"(?:\w+::|configs/|docs/examples/)[\w./-]+\.py\b")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from mmfastervit.config.files import read_config
+from mmfastervit.config.finding import read_config
 from mmfastervit.swap import Swap, plan_swap
 from mmfastervit.swap.audit import audit
-from mmfastervit.swap.measure import measure
+from mmfastervit.swap.probing import measure
 from mmfastervit.swap.rules.optimizer import RECIPES
 from mmfastervit.swap.writing import write_config
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmfastervit.config.files import find_config
+from mmfastervit.config.finding import find_config
 from mmfastervit.swap.zoo import (
     BACKBONES_REFUSED,
     MODELS_REFUSED,

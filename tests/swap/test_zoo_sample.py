@@ -117,7 +117,7 @@ def test_audit_finds_a_neck_that_reads_one_level_too_far():
 def test_original_is_not_changed_and_published_weights_are_the_default():
     from mmengine.config import Config
 
-    from mmfastervit.config.files import read_config
+    from mmfastervit.config.finding import read_config
 
     original = read_config("mmdet::retinanet/retinanet_r50_fpn_1x_coco.py")
     before = plain(original.to_dict())

@@ -21,6 +21,8 @@ def register_rule(rule: Rule) -> Rule:
 
     Example, for a config whose preprocessor pads images to whole windows::
 
+        from mmfastervit.swap import Change, Outcome
+
         @mmfastervit.register_rule
         def pad_to_windows(context):
             path = ("model", "data_preprocessor", "pad_size_divisor")

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from mmfastervit.archs import NUM_STAGES
 from mmfastervit.config.tree import plain
 from mmfastervit.models.backbones.fastervit import STRIDES
-from mmfastervit.swap.backbone import settings_of
 from mmfastervit.swap.changes import Change, Outcome
 from mmfastervit.swap.context import Context
 from mmfastervit.swap.levels import is_dilated
+from mmfastervit.swap.replacement import settings_of
 
 _SAID = {"with_cp": "with_cp=True", "norm_cfg": "SyncBN"}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mmfastervit.config.tree import ABSENT, dict_at, dotted, plain, type_name, value_at, walk
 from mmfastervit.swap.changes import Change, Outcome
 from mmfastervit.swap.context import Context
-from mmfastervit.swap.measure import parameter_names
+from mmfastervit.swap.probing import parameter_names
 from mmfastervit.swap.zoo import SWIN_KEYS
 
 # Their learning rates are a hundred times AdamW's; torch's own where a config names none.

@@ -11,7 +11,7 @@ from mmfastervit.config.tree import ABSENT, Path, dotted, plain, type_name, valu
 from mmfastervit.swap.changes import Change, Outcome
 from mmfastervit.swap.context import Context
 from mmfastervit.swap.levels import Level, match_order
-from mmfastervit.swap.measure import POOLING
+from mmfastervit.swap.probing import POOLING
 from mmfastervit.swap.zoo import Reading, decode_heads, named_indices, plan_readings, reader_of
 
 _CHANNELS = "the channels of FasterViT's maps"

@@ -13,14 +13,14 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmfastervit.config.files import base_name, read_config, zoo_folder
+from mmfastervit.config.finding import base_name, read_config, zoo_folder
 from mmfastervit.config.tree import plain, rebuild, type_name, value_at
 from mmfastervit.swap.audit import audit
 from mmfastervit.swap.check import build, generated_run, predict_once, train_once
 from mmfastervit.swap.context import find_model
 from mmfastervit.swap.errors import SwapRefusedError
-from mmfastervit.swap.measure import measure
 from mmfastervit.swap.planning import Swap, plan_swap
+from mmfastervit.swap.probing import measure
 from mmfastervit.swap.samples import make_batch
 from mmfastervit.swap.writing import write_config
 from mmfastervit.swap.zoo import necks_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmfastervit.swap.backbone import checkpoint_for, settings_of
+from mmfastervit.swap.replacement import checkpoint_for, settings_of
 
 
 def test_weights_in_a_file_are_named_so_that_they_are_found_from_any_folder(tmp_path, monkeypatch):

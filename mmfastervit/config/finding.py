@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmfastervit.errors import explained
+from mmfastervit.explaining import explained
 
 ZOOS = ("mmdet", "mmseg", "mmpretrain")  # whose names mmengine reads in _base_
 _SUFFIXES = (".py", ".json", ".yaml", ".yml")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmfastervit.config.files import base_name, config_files, find_config, read_config, zoo_folder
+from mmfastervit.config.finding import base_name, config_files, find_config, read_config, zoo_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
@@ -27,7 +27,7 @@ def test_an_installed_package_has_its_configs_inside_it(tmp_path):
         file.write_text("model = dict()\n")
     (tmp_path / "somewhere/__init__.py").touch()
     code = (
-        "from mmfastervit.config.files import find_config; print(find_config('somewhere::det/mine"
+        "from mmfastervit.config.finding import find_config; print(find_config('somewhere::det/mine"
         ".py'))"
     )
     done = subprocess.run(
@@ -108,7 +108,7 @@ def test_a_recipe_of_an_installed_wheel_is_named_by_its_path(tmp_path, monkeypat
     recipe.parent.mkdir(parents=True)
     recipe.write_text("model = dict()\n")
     places = {"mmfastervit": folder}
-    monkeypatch.setattr("mmfastervit.config.files.zoo_folder", places.get)
+    monkeypatch.setattr("mmfastervit.config.finding.zoo_folder", places.get)
     target = tmp_path / "swapped.py"
     named = base_name("mmfastervit::det/mine.py", target)
     target.write_text(f'_base_ = "{named}"\n')

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from mmfastervit.config.tree import plain, rebuild, type_name
-from mmfastervit.errors import explained
+from mmfastervit.explaining import explained
 
 from .levels import Level, nominal_stride
 

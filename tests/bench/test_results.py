@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mmfastervit.bench.writing import write_json
+from mmfastervit.bench.results import write_json
 
 
 def test_writing_keeps_a_link(tmp_path):
