@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
-from mmfastervit.archs import ATTENTION_STAGES, CONV_STAGES, NUM_STAGES
+from mmfastervit.archs import CONV_STAGES, NUM_STAGES
 
 WRAPPERS = ("module.", "backbone.", "encoder.")
 _BLOCK = re.compile(r"\.blocks\.(\d+)\.")
@@ -16,38 +16,27 @@ _PUBLISHED = re.compile(r"(patch_embed\.conv_down|levels\.\d+)\.")
 _OURS = re.compile(r"(stem|stages|downsamples|out_norms)\.")
 _NOT_LEARNED = {
     "classifier": re.compile(r"^(norm|head)\."),
-    "derived tables": re.compile(
-        r"\.(relative_bias|relative_coords_table|relative_position_index)$"
-    ),
+    "derived tables": re.compile(r"\.relative_(bias|coords_table|position_index)$"),
     "second copies": re.compile(r"\.to_global_feature\.pos\."),
 }
 
 
-def _attention_names(theirs: str, ours: str, scales: tuple[str, str]) -> dict[str, str]:
-    """Published and our names inside an attention block, of its window or its carrier layer."""
-    return {
-        f"{theirs}pos_embed.cpb_mlp.0": f"{ours}.position.fc1",
-        f"{theirs}pos_embed.cpb_mlp.2": f"{ours}.position.fc2",
-        f"{theirs}attn.pos_emb_funct.cpb_mlp.0": f"{ours}.relative_bias.fc1",
-        f"{theirs}attn.pos_emb_funct.cpb_mlp.2": f"{ours}.relative_bias.fc2",
-        **{
-            f"{theirs}{part}": f"{ours}.{part}"
-            for part in ("norm1", "norm2", "attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")
-        },
-        **{scale: f"{ours}.scale{i}.gamma" for i, scale in enumerate(scales, start=1)},
-    }
-
-
-_BLOCK_NAMES = {
-    **{
-        stage: {part: part for part in ("conv1", "norm1", "conv2", "norm2")}
-        for stage in CONV_STAGES
-    },
-    **{
-        stage: _attention_names("", "window", ("gamma3", "gamma4"))
-        | _attention_names("hat_", "carrier", ("gamma1", "gamma2"))
-        for stage in ATTENTION_STAGES
-    },
+# Published names inside a block, and ours.
+_CONV_NAMES = {part: part for part in ("conv1", "norm1", "conv2", "norm2")}
+_LAYER_NAMES = {
+    "pos_embed.cpb_mlp.0": "position.fc1",
+    "pos_embed.cpb_mlp.2": "position.fc2",
+    "attn.pos_emb_funct.cpb_mlp.0": "relative_bias.fc1",
+    "attn.pos_emb_funct.cpb_mlp.2": "relative_bias.fc2",
+    **{part: part for part in ("norm1", "norm2", "attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")},
+}
+_ATTENTION_NAMES = {
+    "gamma1": "carrier.scale1.gamma",
+    "gamma2": "carrier.scale2.gamma",
+    "gamma3": "window.scale1.gamma",
+    "gamma4": "window.scale2.gamma",
+    **{theirs: f"window.{ours}" for theirs, ours in _LAYER_NAMES.items()},
+    **{f"hat_{theirs}": f"carrier.{ours}" for theirs, ours in _LAYER_NAMES.items()},
 }
 # Modules, and the bare parameters of the layer scales; * stands for a block's number.
 _TO_OURS = {
@@ -62,8 +51,8 @@ _TO_OURS = {
     "levels.2.global_tokenizer.pos_embed": "stages.2.tokenizer.conv",
     **{
         f"levels.{stage}.blocks.*.{theirs}": f"stages.{stage}.blocks.*.{ours}"
-        for stage, names in _BLOCK_NAMES.items()
-        for theirs, ours in names.items()
+        for stage in range(NUM_STAGES)
+        for theirs, ours in (_CONV_NAMES if stage in CONV_STAGES else _ATTENTION_NAMES).items()
     },
 }
 _TO_PUBLISHED = {ours: theirs for theirs, ours in _TO_OURS.items()}
@@ -156,14 +145,12 @@ def backbone_part(
         ValueError: No name starts with ``prefix``.
     """
     path = _find_prefix(weights, prefix) if prefix else ""
-    inside = _below(weights, path)
-    while not any(is_known(name) for name in inside):
+    while True:
+        inside = {k.removeprefix(path): v for k, v in weights.items() if k.startswith(path)}
         wrapper = next((w for w in WRAPPERS if any(name.startswith(w) for name in inside)), None)
-        if wrapper is None:
-            break
+        if wrapper is None or any(map(is_known, inside)):
+            return inside, [name for name in weights if not name.startswith(path)], path
         path += wrapper
-        inside = _below(weights, path)
-    return inside, [name for name in weights if not name.startswith(path)], path
 
 
 def _find_prefix(names: Iterable[str], prefix: str) -> str:
@@ -172,10 +159,6 @@ def _find_prefix(names: Iterable[str], prefix: str) -> str:
         if any(name.startswith(path) for name in names):
             return path
     raise ValueError(f"no name starts with prefix={prefix!r}; they start with {roots(names)}")
-
-
-def _below(weights: Mapping[str, Tensor], path: str) -> dict[str, Tensor]:
-    return {name.removeprefix(path): v for name, v in weights.items() if name.startswith(path)}
 
 
 def roots(names: Iterable[str]) -> list[str]:
