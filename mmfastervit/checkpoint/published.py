@@ -32,23 +32,21 @@ class PublishedWeights:
         return f"{HUB}/{self.file}"
 
 
-_PARAMS_1K = (31.40, 53.37, 75.92, 159.55, 365.56, 957.5, 1360.3)
-_PARAMS_21K = 271.94
-_WINDOWS_21K = {224: 14, 384: 24, 512: 32, 768: 48}
-
 PUBLISHED: Mapping[str, PublishedWeights] = {
-    **{
-        f"fastervit_{i}_224_1k": PublishedWeights(
-            f"fastervit_{i}", f"fastervit_{i}_224_1k.pth.tar", params
-        )
-        for i, params in enumerate(_PARAMS_1K)
-    },
-    **{
-        f"fastervit_4_21k_{size}_w{window}": PublishedWeights(
-            f"fastervit_4_21k_{size}", f"fastervit_4_21k_{size}_w{window}.pth.tar", _PARAMS_21K
-        )
-        for size, window in _WINDOWS_21K.items()
-    },
+    name: PublishedWeights(arch, f"{name}.pth.tar", params)
+    for name, arch, params in (
+        ("fastervit_0_224_1k", "fastervit_0", 31.40),
+        ("fastervit_1_224_1k", "fastervit_1", 53.37),
+        ("fastervit_2_224_1k", "fastervit_2", 75.92),
+        ("fastervit_3_224_1k", "fastervit_3", 159.55),
+        ("fastervit_4_224_1k", "fastervit_4", 365.56),
+        ("fastervit_5_224_1k", "fastervit_5", 957.5),
+        ("fastervit_6_224_1k", "fastervit_6", 1360.3),
+        ("fastervit_4_21k_224_w14", "fastervit_4_21k_224", 271.94),
+        ("fastervit_4_21k_384_w24", "fastervit_4_21k_384", 271.94),
+        ("fastervit_4_21k_512_w32", "fastervit_4_21k_512", 271.94),
+        ("fastervit_4_21k_768_w48", "fastervit_4_21k_768", 271.94),
+    )
 }
 
 
