@@ -5,7 +5,7 @@ import re
 import shutil
 from pathlib import Path
 from typing import Any
-from urllib.parse import urldefrag, urlparse
+from urllib.parse import urlparse
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import torch
@@ -22,7 +22,6 @@ _INSTEAD = (
     "model.backbone.init_cfg.checkpoint=FILE; or train from scratch: --cfg-options "
     "model.backbone.init_cfg=None"
 )
-_HASH = "sha256="
 
 
 class StaysSecure(HTTPRedirectHandler):
@@ -58,21 +57,16 @@ def resolve_source(source: str | Path) -> Path:
         print_log(f"{source}: its authors allow {published.licence}{unchecked}", logger="current")
         return _cached(published.url, published.sha256)
     if re.match(r"https?://", source):
-        return _cached(*_split_hash(source))
+        url, has_hash, sha256 = source.partition("#sha256=")
+        if has_hash and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+            raise ValueError(
+                f"{url}: sha256= must be followed by 64 hexadecimal digits, not {sha256}"
+            )
+        return _cached(url, sha256.lower() or None)
     path = Path(source).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint file {source!r}")
     return path
-
-
-def _split_hash(url: str) -> tuple[str, str | None]:
-    url, fragment = urldefrag(url)
-    if not fragment.startswith(_HASH):
-        return url, None
-    sha256 = fragment.removeprefix(_HASH).lower()
-    if not re.fullmatch("[0-9a-f]{64}", sha256):
-        raise ValueError(f"{url}: {_HASH} must be followed by 64 hexadecimal digits, not {sha256}")
-    return url, sha256
 
 
 def _place(url: str) -> Path:
