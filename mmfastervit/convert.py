@@ -11,13 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mmfastervit.archs import ARCHS, Arch
-from mmfastervit.checkpoint.content import (
-    ARCH_KEY,
-    Content,
-    count_stages,
-    find_backbone,
-    infer_arch,
-)
+from mmfastervit.checkpoint.content import ARCH_KEY, Content, count_stages, find_backbone
 from mmfastervit.checkpoint.loading import check_fit, count, count_kinds
 from mmfastervit.checkpoint.names import to_published
 from mmfastervit.checkpoint.reading import ARCH_FIELDS, SAFETENSORS, read_checkpoint, stated_arch
@@ -101,9 +95,19 @@ def convert(
     entries = read_checkpoint(resolve_source(source), trust_checkpoint)
     content = find_backbone(entries, source, arch=stated_arch(entries) or arch)
     _check_arch(content, source, arch)
-    written = content.weights if content.published else to_published(content.weights)
-    norms = [name for name in content.weights if name.startswith("out_norms.")]
-    no_place = {} if content.published or not norms else {"output norms": norms}
+    kept, dropped = content.weights, dict(content.dropped)
+    if not content.published:
+        kept = {k: v for k, v in kept.items() if not k.startswith("out_norms.")}
+        if norms := [name for name in content.weights if name not in kept]:
+            dropped["output norms"] = norms
+    written = kept if content.published else to_published(kept)
+    with written_whole(target) as part:
+        _write(part, written, content)
+        back = read_checkpoint(part)
+        again = find_backbone(back, str(part)).weights
+        if not (_same_bits(back["state_dict"], written) and _same_bits(again, kept)):
+            raise ValueError(f"{part}: what was read back is not what was written")
+        sha256 = sha256_of(part)
     return Conversion(
         source=source,
         target=target,
@@ -111,8 +115,8 @@ def convert(
         archs=tuple(content.archs),
         tensors=len(written),
         unexpected=tuple(content.unexpected),
-        dropped=content.dropped | no_place,
-        sha256=_write_whole(target, written, content),
+        dropped=dropped,
+        sha256=sha256,
     )
 
 
@@ -129,15 +133,13 @@ def _check_arch(content: Content, source: str, arch: str | None) -> None:
     """Raise unless the weights are all that a backbone of their architecture has."""
     if arch is not None and arch not in ARCHS:
         raise ValueError(f"unknown arch {arch!r}; choose one of {', '.join(ARCHS)}")
-    inferred = content.arch or infer_arch(content.weights, content.windows)
-    if inferred is None or "stem.conv1.weight" not in content.weights:
+    if content.inferred is None or "stem.conv1.weight" not in content.weights:
         raise ValueError(f"{source} lacks parts of every FasterViT: its stem or its first stage")
     if arch is not None and arch not in content.archs:
-        looks = " or ".join(content.archs) or "no published architecture"
-        raise ValueError(f"{source} is not of {arch}: it looks like {looks}")
+        raise ValueError(f"{source} is not of {arch}: it looks like {content.looks}")
     with torch.device("meta"):
         model = FasterViT(
-            asdict(inferred),
+            asdict(content.inferred),
             in_channels=content.weights["stem.conv1.weight"].shape[1],
             out_indices=range(count_stages(content.weights)),
             out_norm=None,
@@ -145,19 +147,15 @@ def _check_arch(content: Content, source: str, arch: str | None) -> None:
     check_fit(model, content, source)
 
 
-def _write_whole(target: Path, written: Mapping[str, Tensor], content: Content) -> str:
-    """Write beside ``target``, compare, move it there; return the file's hash."""
-    with written_whole(target) as part:
-        _write(part, written, content)
-        _compare(part, written, content.weights)
-        return sha256_of(part)
-
-
 def _write(path: Path, weights: Mapping[str, Tensor], content: Content) -> None:
     name = content.archs[0] if len(content.archs) == 1 else None
     arch: Arch | None = content.arch or (ARCHS[name] if name else None)
     meta = {ARCH_KEY: name} if name else {}
-    whole = OrderedDict(_unshare(weights))
+    # a copy of each: safetensors refuses shared storages, torch.save writes the whole of each
+    whole = OrderedDict(
+        (name, value.detach().clone(memory_format=torch.contiguous_format))
+        for name, value in weights.items()
+    )
     if path.suffix == SAFETENSORS:
         fields = {ARCH_FIELDS: json.dumps(asdict(arch))} if arch else {}
         save_file(whole, path, metadata={"format": "pt", **meta, **fields})
@@ -168,35 +166,10 @@ def _write(path: Path, weights: Mapping[str, Tensor], content: Content) -> None:
         torch.save({"state_dict": whole, "meta": meta}, file)
 
 
-def _unshare(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copy what is not alone in its storage: safetensors refuses it, torch.save keeps the rest."""
-    whole, storages = {}, set()
-    for name, value in weights.items():
-        storage = value.untyped_storage()
-        is_part = storage.nbytes() > value.nbytes
-        if is_part or storage.data_ptr() in storages or not value.is_contiguous():
-            value = value.clone(memory_format=torch.contiguous_format)
-        storages.add(storage.data_ptr())
-        whole[name] = value
-    return whole
-
-
-def _compare(path: Path, written: Mapping[str, Tensor], source: Mapping[str, Tensor]) -> None:
-    """Raise unless the file holds what was written, and that is what was learned, bit by bit."""
-    entries = read_checkpoint(path)
-    back = find_backbone(entries, str(path)).weights
-    if not (_equal(entries["state_dict"], written) and _equal(_learned(back), _learned(source))):
-        raise ValueError(f"{path}: what was read back is not what was written")
-
-
-def _learned(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: v for name, v in weights.items() if not name.startswith("out_norms.")}
-
-
-def _equal(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> bool:
-    return a.keys() == b.keys() and all(_same_bits(value, b[name]) for name, value in a.items())
-
-
-def _same_bits(a: Tensor, b: Tensor) -> bool:
-    same_kind = a.dtype == b.dtype and a.shape == b.shape
-    return same_kind and torch.equal(*(t.reshape(-1).view(torch.uint8) for t in (a, b)))
+def _same_bits(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> bool:
+    return a.keys() == b.keys() and all(
+        value.dtype == b[name].dtype
+        and value.shape == b[name].shape
+        and torch.equal(*(one.reshape(-1).view(torch.uint8) for one in (value, b[name])))
+        for name, value in a.items()
+    )

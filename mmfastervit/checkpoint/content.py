@@ -1,6 +1,7 @@
 """What a checkpoint holds: the weights of a FasterViT, of which architecture, and what else."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from .names import backbone_part, from_published, is_inside, is_known, is_publis
 
 WRAPPING_KEYS = ("state_dict", "model")
 ARCH_KEY = "arch"  # of the fields of an Arch, in a state dict's metadata
+_BLOCK = re.compile(r"stages\.(\d+)\.blocks\.(\d+)\.")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,20 @@ class Content:
     archs: list[str]
     dropped: dict[str, list[str]]
     unexpected: dict[str, Tensor]
+
+    @property
+    def inferred(self) -> Arch | None:
+        """Its architecture, stated or else as far as shapes tell."""
+        return self.arch or infer_arch(self.weights, self.windows)
+
+    @property
+    def looks(self) -> str:
+        """Published architectures that it may be of, or what is known of its own."""
+        if self.archs or not self.inferred:
+            return " or ".join(self.archs) or "no published architecture"
+        seen = visible(self.inferred, count_stages(self.weights), self.windows)
+        fields = ", ".join(f"{name}={value}" for name, value in seen.items())
+        return f"no published architecture ({fields})"
 
 
 def find_backbone(
@@ -83,11 +99,9 @@ def find_backbone(
     metadata = getattr(entries, "_metadata", None) or {}
     known = arch_in(metadata.get(path.removesuffix("."), {})) or arch
     stated = ARCHS.get(known) if isinstance(known, str) else known
-    if stated and not _contradicts(stated, weights, windows):
+    stated, archs = recognise(weights, windows, stated)
+    if stated:
         windows = dict(zip(ATTENTION_STAGES, stated.windows, strict=True))
-        archs = [name for name, row in ARCHS.items() if essentials(row) == essentials(stated)]
-    else:
-        stated, archs = None, recognise_arch(weights, windows)
     return Content(weights, published, stated, windows, archs, dropped, unexpected)
 
 
@@ -134,22 +148,31 @@ def unwrap(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def window_sides(published: Mapping[str, Tensor]) -> dict[int, int]:
     """Window side of each attention stage, read off the derived tables of a published file."""
-    sides = {}
-    for stage in ATTENTION_STAGES:
-        table = published.get(f"levels.{stage}.blocks.0.attn.pos_emb_funct.relative_coords_table")
-        if table is not None:
-            sides[stage] = (table.shape[1] + 1) // 2
-    return sides
+    name = "levels.{}.blocks.0.attn.pos_emb_funct.relative_coords_table"
+    tables = {stage: published.get(name.format(stage)) for stage in ATTENTION_STAGES}
+    return {i: (table.shape[1] + 1) // 2 for i, table in tables.items() if table is not None}
 
 
-def recognise_arch(weights: Mapping[str, Tensor], windows: Mapping[int, int]) -> list[str]:
-    """Name the published architectures that weights under our names agree with; often just one."""
-    found = infer_arch(weights, windows)
-    num_stages = count_stages(weights)
+def recognise(
+    weights: Mapping[str, Tensor], windows: Mapping[int, int], stated: Arch | None
+) -> tuple[Arch | None, list[str]]:
+    """Tell the architecture of weights under our names.
+
+    Returns:
+        ``stated``, unless the weights, having been changed or cut, are no longer its; and the
+        published architectures that agree with all that is known, often just one.
+    """
+    found, num_stages = infer_arch(weights, windows), count_stages(weights)
     if found is None:
-        return []
-    seen = _visible(found, num_stages, windows)
-    return [name for name, arch in ARCHS.items() if _visible(arch, num_stages, windows) == seen]
+        return None, []
+    if stated:
+        exact = replace(found, mlp_ratio=stated.mlp_ratio)  # shapes round it to whole features
+        if visible(exact, num_stages, windows) == visible(stated, num_stages, windows):
+            same = essentials(stated)
+            return stated, [name for name, arch in ARCHS.items() if essentials(arch) == same]
+    seen = visible(found, num_stages, windows)
+    rows = ARCHS.items()
+    return None, [name for name, arch in rows if visible(arch, num_stages, windows) == seen]
 
 
 def infer_arch(weights: Mapping[str, Tensor], windows: Mapping[int, int]) -> Arch | None:
@@ -159,21 +182,17 @@ def infer_arch(weights: Mapping[str, Tensor], windows: Mapping[int, int]) -> Arc
     propagation and drop path, nor, where ``windows`` lacks them, the windows.
     """
     shapes = {name: tuple(value.shape) for name, value in weights.items()}
-    num_stages = count_stages(weights)
-    if num_stages == 0 or len(shapes.get("stem.conv2.weight", ())) != 4:
+    if count_stages(weights) == 0 or len(shapes.get("stem.conv2.weight", ())) != 4:
         return None
     dim, in_dim = shapes["stem.conv2.weight"][:2]
-    depths = [max(_count_blocks(weights, stage), 1) for stage in range(NUM_STAGES)]
-    fields: dict[str, Any] = dict(dim=dim, in_dim=in_dim, depths=depths, num_heads=(1, 1, 1, 1))
-    if num_stages <= ATTENTION_STAGES[0]:
-        return Arch(**fields)
     first = f"stages.{ATTENTION_STAGES[0]}.blocks.0.window"
     hidden = shapes.get(f"{first}.mlp.fc1.weight", (4, 1))
-    heads = [
-        shapes.get(f"stages.{stage}.blocks.0.window.relative_bias.fc2.weight", (1,))[0]
-        for stage in ATTENTION_STAGES
-    ]
-    fields |= dict(
+    bias = "stages.{}.blocks.0.window.relative_bias.fc2.weight"
+    heads = [shapes.get(bias.format(stage), (1,))[0] for stage in ATTENTION_STAGES]
+    fields: dict[str, Any] = dict(
+        dim=dim,
+        in_dim=in_dim,
+        depths=[max(depth, 1) for depth in _depths(weights)],
         num_heads=(1, 1, *heads),
         windows=[windows.get(stage, 7) for stage in ATTENTION_STAGES],
         carrier_size=2 if any(".carrier." in name for name in shapes) else 0,
@@ -186,48 +205,27 @@ def infer_arch(weights: Mapping[str, Tensor], windows: Mapping[int, int]) -> Arc
         return None
 
 
-def describe(arch: Arch) -> str:
-    """Say what shapes tell of an architecture."""
-    carriers = "carriers" if arch.carrier_size else "no carriers"
-    scales = "layer scale" if arch.layer_scale else "no layer scale"
-    return (
-        f"dim={arch.dim}, in_dim={arch.in_dim}, depths={arch.depths}, "
-        f"heads {arch.num_heads[2:]}, {carriers}, {scales}"
-    )
-
-
-def count_stages(weights: Mapping[str, Tensor]) -> int:
-    """Count the stages in weights under our names, from the first without a gap."""
-    depths = [_count_blocks(weights, stage) for stage in range(NUM_STAGES)]
-    return depths.index(0) if 0 in depths else NUM_STAGES
-
-
-def _count_blocks(weights: Mapping[str, Tensor], stage: int) -> int:
-    start = f"stages.{stage}.blocks."
-    inside = (name.removeprefix(start) for name in weights if name.startswith(start))
-    return len({name.partition(".")[0] for name in inside})
-
-
-def _visible(arch: Arch, num_stages: int, windows: Mapping[int, int]) -> dict[str, Any]:
+def visible(arch: Arch, num_stages: int, windows: Mapping[int, int]) -> dict[str, Any]:
     """What the shapes of the first stages, and such windows as are known, tell of ``arch``."""
     seen = essentials(arch, num_stages)
     if seen.pop("propagate", None) is not None:
-        seen["carrier_size"] = arch.carrier_size > 0
+        seen["carriers"] = seen.pop("carrier_size") > 0
         sides = zip(ATTENTION_STAGES, arch.windows, strict=True)
         seen["windows"] = [side for stage, side in sides if stage in windows]
     return seen
 
 
-def _contradicts(arch: Arch, weights: Mapping[str, Tensor], windows: Mapping[int, int]) -> bool:
-    """Whether weights, having been changed or cut, are no longer those of ``arch``."""
-    found, num_stages = infer_arch(weights, windows), count_stages(weights)
-    if found is None:
-        return True
-    found = replace(found, mlp_ratio=arch.mlp_ratio)  # rounded to whole features in the shapes
-    return _visible(found, num_stages, windows) != _visible(arch, num_stages, windows)
+def count_stages(weights: Mapping[str, Tensor]) -> int:
+    """Count the stages in weights under our names, from the first without a gap."""
+    return [*_depths(weights), 0].index(0)
 
 
-def shorten(names: Iterable[str], most: int = 3) -> str:
+def _depths(weights: Mapping[str, Tensor]) -> list[int]:
+    blocks = {match.groups() for match in map(_BLOCK.match, weights) if match}
+    stages = [int(stage) for stage, _ in blocks]
+    return [stages.count(stage) for stage in range(NUM_STAGES)]
+
+
+def shorten(names: Collection[str]) -> str:
     """List the first few names."""
-    names = list(names)
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+    return ", ".join([*names][:3]) + (", ..." if len(names) > 3 else "")

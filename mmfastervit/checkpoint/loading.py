@@ -1,8 +1,10 @@
 """Loading a checkpoint into a FasterViT: all of it fits, or it is an error."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 
 from mmfastervit.archs import ARCHS, ATTENTION_STAGES, NUM_STAGES, Arch
 
-from .content import Content, arch_in, describe, essentials, find_backbone, infer_arch, shorten
+from .content import Content, arch_in, essentials, find_backbone, shorten
 from .reading import read_checkpoint, stated_arch
 from .sources import resolve_source
 
@@ -84,19 +86,9 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str) -
     return _load(model, find_backbone(weights, source), source)
 
 
-class PretrainedBackbone:
-    """Initialise a FasterViT by :func:`load_backbone`, whose arguments it takes."""
-
-    def __init__(
-        self, checkpoint: str | Path, prefix: str | None = None, trust_checkpoint: bool = False
-    ):
-        self.arguments = (checkpoint, prefix, trust_checkpoint)
-
-    def __call__(self, module: nn.Module) -> None:
-        """Load; called by mmengine's ``initialize``."""
-        report = load_backbone(module, *self.arguments)
-        if hasattr(module, "_params_init_info"):
-            update_init_info(module, init_info=f"loaded from {report.source}")
+def _pretrained(**arguments: Any) -> Callable[[nn.Module], LoadReport]:
+    """Stand in for mmengine's ``PretrainedInit``: an initialiser by :func:`load_backbone`."""
+    return partial(load_backbone, **arguments)
 
 
 def with_own_loader(init_cfg: dict | list[dict] | None) -> list[dict]:
@@ -104,7 +96,7 @@ def with_own_loader(init_cfg: dict | list[dict] | None) -> list[dict]:
     configs = [init_cfg] if isinstance(init_cfg, dict) else init_cfg or []
     pretrained = [cfg for cfg in configs if cfg["type"] in ("Pretrained", PretrainedInit)]
     others = [cfg for cfg in configs if cfg not in pretrained]
-    return others + [{**cfg, "type": PretrainedBackbone} for cfg in pretrained]
+    return others + [{**cfg, "type": _pretrained} for cfg in pretrained]
 
 
 def translate_on_load(
@@ -156,15 +148,18 @@ def check_fit(model: nn.Module, content: Content, source: str, whole: bool = Tru
     Raises:
         ValueError: They do not fit; names the architecture that they look like.
     """
-    target = shapes_of(model)
+    target, num_stages = shapes_of(model), len(cast(nn.ModuleList, model.stages))
+    later = [(f"stages.{i}.", f"downsamples.{i - 1}.") for i in range(num_stages, NUM_STAGES)]
     strangers = [name for name in content.weights if name not in target]
-    not_built = [name for name in strangers if _is_unbuilt(name, model)]
+    not_built = [name for name in strangers if name.startswith(("out_norms.", *chain(*later)))]
     missing = [name for name in target if name not in content.weights]
-    problems = [
-        *_some("of another shape", _misfits(target, content.weights)),
-        *_window_misfits(model, content.windows),
-        *_arch_misfits(model, content.arch),
+    misfits = [
+        f"{name} {tuple(value.shape)} instead of {tuple(target[name])}"
+        for name, value in content.weights.items()
+        if name in target and value.shape != target[name]
     ]
+    problems = _some("of another shape", misfits)
+    problems += _arch_misfits(content, cast(Arch, model.arch), num_stages)
     if whole:
         problems += [
             *_some("missing", [name for name in missing if _is_learned(name)]),
@@ -189,21 +184,14 @@ def shapes_of(model: nn.Module) -> dict[str, torch.Size]:
 
     ``state_dict()`` itself would gather the values of a sharded model from all processes.
     """
-    shapes: dict[str, torch.Size] = {}
+    entries: dict[str, Tensor] = {}
     for path, module in model.named_modules(remove_duplicate=False):
-        own: dict[str, Tensor] = dict(
-            module.named_parameters(recurse=False, remove_duplicate=False)
-        )
-        for name, value in module.named_buffers(recurse=False, remove_duplicate=False):
-            if name not in module._non_persistent_buffers_set:
-                own[name] = value
-        shapes |= {f"{path}.{name}" if path else name: value.shape for name, value in own.items()}
-    return shapes
+        module._save_to_state_dict(entries, f"{path}." if path else "", keep_vars=True)
+    return {name: value.shape for name, value in entries.items()}
 
 
-def count(names: Iterable[str]) -> str:
+def count(names: Collection[str]) -> str:
     """Count names and give the first few."""
-    names = list(names)
     return f"{len(names)} ({shorten(names)})" if names else "none"
 
 
@@ -214,8 +202,9 @@ def count_kinds(names_by_kind: Mapping[str, list[str]]) -> str:
 
 def _load(model: nn.Module, content: Content, source: str) -> LoadReport:
     report = check_fit(model, content, source)
-    target = shapes_of(model)
-    model.load_state_dict({k: v for k, v in content.weights.items() if k in target}, strict=False)
+    model.load_state_dict(content.weights, strict=False)
+    if hasattr(model, "_params_init_info"):  # while mmengine initialises the model
+        update_init_info(model, init_info=f"loaded from {source}")
     print_log(str(report), logger="current")
     return report
 
@@ -224,46 +213,16 @@ def _is_learned(name: str) -> bool:
     return not name.startswith("out_norms.") and not name.endswith(".num_batches_tracked")
 
 
-def _is_unbuilt(name: str, model: nn.Module) -> bool:
-    part, _, rest = name.partition(".")
-    if part == "out_norms":
-        return True
-    built = {name: _count_built(model, name) for name in ("stages", "downsamples")}
-    index = rest.partition(".")[0]
-    return part in built and index.isdigit() and built[part] <= int(index) < NUM_STAGES
-
-
-def _arch_of(model: nn.Module) -> Arch:
-    return cast(Arch, model.arch)
-
-
-def _count_built(model: nn.Module, part: str = "stages") -> int:
-    return len(cast(nn.ModuleList, getattr(model, part)))
-
-
-def _misfits(target: Mapping[str, torch.Size], weights: Mapping[str, Tensor]) -> list[str]:
-    return [
-        f"{name} {tuple(value.shape)} instead of {tuple(target[name])}"
-        for name, value in weights.items()
-        if name in target and value.shape != target[name]
-    ]
-
-
-def _window_misfits(model: nn.Module, sides: Mapping[int, int]) -> list[str]:
-    windows = dict(zip(ATTENTION_STAGES, _arch_of(model).windows, strict=True))
+def _arch_misfits(content: Content, arch: Arch, num_stages: int) -> list[str]:
+    """Differences of architecture that matter to the outputs of what a model builds."""
+    windows = dict(zip(ATTENTION_STAGES, arch.windows, strict=True))
+    ours = essentials(arch, num_stages)
+    theirs = essentials(content.arch, num_stages) if content.arch else ours
     return [
         f"windows of {side} pixels instead of {windows[stage]} in stage {stage}"
-        for stage, side in sides.items()
-        if stage < _count_built(model) and side != windows[stage]
-    ]
-
-
-def _arch_misfits(model: nn.Module, stated: Arch | None) -> list[str]:
-    """Differences that matter to the outputs of what the model builds, windows apart."""
-    if stated is None:
-        return []
-    theirs, ours = (essentials(arch, _count_built(model)) for arch in (stated, _arch_of(model)))
-    return [
+        for stage, side in content.windows.items()
+        if stage < num_stages and side != windows[stage]
+    ] + [
         f"{name}={theirs[name]} instead of {value}"
         for name, value in ours.items()
         if name != "windows" and theirs[name] != value
@@ -276,10 +235,7 @@ def _some(what: str, names: list[str]) -> list[str]:
 
 def _advise(model: nn.Module, content: Content) -> str:
     """Say which architecture weights look like that do not fit."""
-    if any(ARCHS[name] == _arch_of(model) for name in content.archs):
+    if any(ARCHS[name] == model.arch for name in content.archs):
         return "Its architecture is that of the model"
-    if content.archs:
-        return f"It looks like {' or '.join(content.archs)}: set arch={content.archs[0]!r}"
-    arch = content.arch or infer_arch(content.weights, content.windows)
-    shape = f" ({describe(arch)})" if arch else ""
-    return f"It looks like no published architecture{shape}"
+    way_out = f": set arch={content.archs[0]!r}" if content.archs else ""
+    return f"It looks like {content.looks}{way_out}"
