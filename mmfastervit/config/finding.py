@@ -60,14 +60,12 @@ def read_config(name: str | Path) -> Config:
     """
     path = find_config(str(name))
     with explained(f"mmengine can't read the config {name}"):
-        lazy = path.suffix == ".py" and Config._is_lazy_import(str(path))
-        cfg = None if lazy else Config.fromfile(path)
-    if cfg is None:
-        raise ValueError(
-            f"config {name}: it is Python code with imports, a script or a config of the read_base "
-            "kind; the swap takes the text kind, which the zoos have: mmdet::FOLDER/FILE.py"
-        )
-    return cfg
+        if path.suffix != ".py" or not Config._is_lazy_import(str(path)):
+            return Config.fromfile(path)
+    raise ValueError(
+        f"config {name}: it is Python code with imports, a script or a config of the read_base "
+        "kind; the swap takes the text kind, which the zoos have: mmdet::FOLDER/FILE.py"
+    )
 
 
 def config_files(name: str | Path) -> tuple[Path, ...]:

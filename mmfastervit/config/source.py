@@ -17,10 +17,7 @@ class Name:
 
 def subscript(path: Sequence[str | int]) -> str:
     """Write what follows a variable's name to reach the value at ``path`` inside it."""
-    return "".join(
-        f".{key}" if isinstance(key, str) and _is_name(key) else f"[{render(key, 0)}]"
-        for key in path
-    )
+    return "".join(f".{key}" if _is_name(key) else f"[{flat(key)}]" for key in path)
 
 
 def _is_name(key: Any) -> bool:
@@ -38,31 +35,30 @@ def render(value: Any, column: int, indent: int = 0) -> str:
     line = flat(value)
     if column + len(line) < WIDTH or not isinstance(value, (dict, list, tuple)) or not value:
         return line
+    opening, entries, closing = _parts(value)
     inner, pad = indent + 4, " " * (indent + 4)
-    if isinstance(value, dict):
-        named = all(map(_is_name, value))
-        heads = [f"{key}=" if named else f"{flat(key)}: " for key in value]
-        bounds = ("dict(", ")") if named else ("{", "}")
-        entries = list(zip(heads, value.values(), strict=True))
-    else:
-        bounds = ("[", "]") if isinstance(value, list) else ("(", ")")
-        entries = [("", one) for one in value]
     lines = [f"{pad}{head}{render(one, inner + len(head) + 1, inner)}," for head, one in entries]
-    return "\n".join([bounds[0], *lines, " " * indent + bounds[1]])
+    return "\n".join([opening, *lines, " " * indent + closing])
 
 
 def flat(value: Any) -> str:
     """Write a value as Python source on one line."""
     if isinstance(value, Name):
         return value.text
-    if isinstance(value, dict):
-        if all(map(_is_name, value)):
-            return f"dict({', '.join(f'{key}={flat(one)}' for key, one in value.items())})"
-        return "{" + ", ".join(f"{flat(key)}: {flat(one)}" for key, one in value.items()) + "}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(flat, value))}]"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(flat, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, (dict, list, tuple)):
+        opening, entries, closing = _parts(value)
+        comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
+        return opening + ", ".join(head + flat(one) for head, one in entries) + comma + closing
     if isinstance(value, str) and '"' not in value and value.isprintable():
         return '"' + value.replace("\\", "\\\\") + '"'
     return repr(value)
+
+
+def _parts(value: dict | list | tuple) -> tuple[str, list[tuple[str, Any]], str]:
+    """What opens a holder, its values with what stands before each, and what closes it."""
+    if not isinstance(value, dict):
+        opening, closing = "[]" if isinstance(value, list) else "()"
+        return opening, [("", one) for one in value], closing
+    if all(map(_is_name, value)):
+        return "dict(", [(f"{key}=", one) for key, one in value.items()], ")"
+    return "{", [(f"{flat(key)}: ", one) for key, one in value.items()], "}"

@@ -54,8 +54,9 @@ ABSENT = _Absent()
 def value_at(root: Any, path: Path) -> Any:
     """Look up ``path``; :data:`ABSENT` where it leads nowhere."""
     for key in path:
-        found = key in root if isinstance(root, dict) else _has_index(root, key)
-        if not found:
+        if isinstance(root, (list, tuple)):
+            root = dict(enumerate(root))
+        if not isinstance(root, dict) or key not in root:
             return ABSENT
         root = root[key]
     return root
@@ -65,10 +66,6 @@ def dict_at(root: Any, path: Path) -> dict:
     """Look up the dict at ``path``; an empty one where there is none, or None or something else."""
     found = value_at(root, path)
     return found if isinstance(found, dict) else {}
-
-
-def _has_index(root: Any, key: str | int) -> bool:
-    return isinstance(root, (list, tuple)) and isinstance(key, int) and key < len(root)
 
 
 def type_name(kind: str | type) -> str:
