@@ -108,23 +108,25 @@ def build_part(cfg: Config, part: str, checkpoint: str | None = None) -> nn.Modu
             f"a whole model is exported of segmentors only, and this is a {type(model).__name__}; "
             "take --part neck or --part backbone"
         )
+    whole = part == "model"
+    if whole:
+        model.auxiliary_head = None  # it serves training only
+    maps = None if whole else MapsOf(model.backbone, model.neck if part == "neck" else None)
     if checkpoint is None:
         with warnings_only():
             model.init_weights()
     else:
-        load_part(model, part, checkpoint)
-    if part == "model":
-        return LogitsOf(model).eval()
-    return MapsOf(model.backbone, model.neck if part == "neck" else None).eval()
+        load_part(maps or model, part, checkpoint)
+    return (maps or LogitsOf(model)).eval()
 
 
-def load_part(model: nn.Module, part: str, checkpoint: str) -> None:
-    """Load what is exported of a model from a checkpoint; what else either has does not matter.
+def load_part(exported: nn.Module, part: str, checkpoint: str) -> None:
+    """Load what is exported of a model from a checkpoint; what else the file has does not matter.
 
     Where it is a URL, every process of a distributed run must call this: see ``resolve_source``.
 
     Args:
-        model: A detector or segmentor.
+        exported: The part, whose weights are named as in the whole model.
         part: One of ``PARTS``. For 'backbone' the file may also be of a backbone alone, a published
             FasterViT among them, as ``init_cfg`` takes it.
         checkpoint: File, URL or ``mmfastervit://NAME``.
@@ -133,37 +135,26 @@ def load_part(model: nn.Module, part: str, checkpoint: str) -> None:
         FileNotFoundError: There is no such file.
         ValueError: It is unreadable, or weights are missing or of another shape.
     """
-    weights = unwrap(read_checkpoint(resolve_source(checkpoint)))
-    metadata = getattr(weights, "_metadata", None)  # versions, by which some layers rename weights
-    weights = OrderedDict((name.removeprefix("module."), v) for name, v in weights.items())
-    if part == "backbone" and not any(is_exported(name, part) for name in weights):
-        if isinstance(model.backbone, FasterViT):
-            load_backbone(model.backbone, checkpoint)
+    entries = unwrap(read_checkpoint(resolve_source(checkpoint)))
+    weights = OrderedDict((name.removeprefix("module."), v) for name, v in entries.items())
+    # versions, by which some layers rename weights, where torch has them
+    weights._metadata = getattr(entries, "_metadata", None)  # type: ignore[attr-defined]
+    if part == "backbone" and not any(name.startswith("backbone.") for name in weights):
+        exported = exported.get_submodule("backbone")
+        if isinstance(exported, FasterViT):
+            load_backbone(exported, checkpoint)
             return
-        weights = OrderedDict((f"backbone.{name}", value) for name, value in weights.items())
-        metadata = None
-    weights = OrderedDict((k, v) for k, v in weights.items() if is_exported(k, part))
-    weights._metadata = metadata  # type: ignore[attr-defined]  # as torch does
     try:
-        keys = model.load_state_dict(weights, strict=False)
+        keys = exported.load_state_dict(weights, strict=False)
     except RuntimeError as error:  # shapes
         raise ValueError(f"{checkpoint} does not fit: {' '.join(str(error).split())}") from error
-    exported = (name for name in model.state_dict() if is_exported(name, part))
-    needed = [name for name in exported if not name.endswith(".num_batches_tracked")]
+    needed = [name for name in exported.state_dict() if not name.endswith(".num_batches_tracked")]
     missing = [name for name in keys.missing_keys if name in needed]
     if missing:
         raise ValueError(
             f"{checkpoint} lacks {len(missing)} of the {len(needed)} weights that --part {part} "
             f"exports: {shorten(missing)}"
         )
-
-
-def is_exported(name: str, part: str) -> bool:
-    """Whether a weight of a detector or segmentor is of a part; its training head is of none."""
-    root = name.partition(".")[0]
-    if part == "model":
-        return root != "auxiliary_head"
-    return root == "backbone" or (root == "neck" and part == "neck")
 
 
 def export_onnx(
@@ -247,10 +238,7 @@ def compare(module: nn.Module, path: Path, shape: Sequence[int]) -> Difference:
             f"ONNX Runtime's outputs are of shapes {shapes[0]}, torch's of {shapes[1]}, for images "
             f"of {tuple(shape)}: {path.name} is not written"
         )
+    pairs = zip(actual, expected, strict=True)
     # np.max of a list with NaN is NaN, unlike Python's max
-    return Difference(tuple(shape), float(np.max(list(map(distance, actual, expected)))))
-
-
-def distance(actual: np.ndarray, expected: np.ndarray) -> float:
-    """Largest difference of two arrays of the same shape over the largest value expected."""
-    return float(np.abs(actual - expected).max() / np.abs(expected).max())
+    largest = np.max([np.abs(ours - torchs).max() / np.abs(torchs).max() for ours, torchs in pairs])
+    return Difference(tuple(shape), float(largest))
