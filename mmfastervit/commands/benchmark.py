@@ -215,7 +215,8 @@ def run(args: Namespace) -> int:
             write_json(args.json, about | {kind: [asdict(one) for one in found]})
 
     if args.target:
-        targets = check_targets(build, *args.models, args.rounds, args.shrink, args.precisions)
+        ours, theirs = args.models
+        targets = check_targets(build, ours, theirs, args.rounds, args.shrink, args.precisions)
         return int(not all(target.is_reached for target in report(targets, tell, keep)))
     memory, cases = not args.no_memory, cases_of(args)
     results = run_cases(cases, build, args.baseline, args.rounds, args.device, memory, tell, keep)
