@@ -23,12 +23,7 @@ from mmengine.runner import Runner, set_random_seed
 from torch import nn
 
 from mmfastervit import HATPlugin, insert_hat
-from mmfastervit.bench.measure import (
-    count_gflops,
-    count_parameters,
-    ratio,
-    time_interleaved,
-)
+from mmfastervit.bench.measure import operations_by_kind, ratio, time_interleaved
 from mmfastervit.config.finding import find_config
 
 RECIPE = "mmfastervit::seg/upernet_fastervit-0_shapes-256x256.py"
@@ -112,9 +107,11 @@ def print_costs(
     what = "training step" if training else "inference"
     print(f"\n{name}, {what}, batch {len(x)}, {x.shape[2]}x{x.shape[3]}")
     for mode, model in models.items():
+        parameters = sum(p.numel() for p in model.parameters())
+        gflops = sum(operations_by_kind(partial(infer, model, x)).values())
         print(
-            f"  {mode:8} {count_parameters(model) / 1e6:6.2f} M parameters "
-            f"{count_gflops(model, x) / len(x):7.2f} GFLOPs an image "
+            f"  {mode:8} {parameters / 1e6:6.2f} M parameters "
+            f"{gflops / len(x):7.2f} GFLOPs an image "
             f"{statistics.median(seconds[mode]):6.3f} s "
             f"x{ratio(seconds[mode], seconds[PLAIN]):.3f}",
             flush=True,

@@ -2,8 +2,8 @@
 
 import gc
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, groupby
@@ -101,28 +101,25 @@ def prepare(case: Case, build: Builder, device: str) -> Callable[[], object]:
         deploy(model)
     call = torch.compile(model, dynamic=False) if case.mode == "compiled" else model
     step = train_step if conditions.task == "train" else infer
-    return partial(step, call, model, images, PRECISIONS[conditions.precision])
+    dtype = PRECISIONS[conditions.precision]
+    autocast = torch.autocast(device, dtype, enabled=dtype != torch.float32)
+    return partial(step, call, model, images, autocast)
 
 
 @torch.no_grad()
-def infer(call: Callable, model: nn.Module, images: Tensor, dtype: torch.dtype) -> None:
+def infer(call: Callable, model: nn.Module, images: Tensor, autocast: torch.autocast) -> None:
     """Compute the maps of a batch."""
-    with precision(images.device.type, dtype):
+    with autocast:
         call(images)
 
 
-def train_step(call: Callable, model: nn.Module, images: Tensor, dtype: torch.dtype) -> None:
+def train_step(call: Callable, model: nn.Module, images: Tensor, autocast: torch.autocast) -> None:
     """Compute the gradients of a batch, as a step does but for the optimizer."""
     model.zero_grad(set_to_none=True)
-    with precision(images.device.type, dtype):
+    with autocast:
         outputs = call(images)
     outputs = [outputs] if isinstance(outputs, Tensor) else outputs
     sum(output.float().square().mean() for output in outputs).backward()
-
-
-def precision(device: str, dtype: torch.dtype) -> AbstractContextManager:
-    """Autocast to ``dtype``, or nothing for float32."""
-    return nullcontext() if dtype == torch.float32 else torch.autocast(device, dtype)
 
 
 def run_cases(
@@ -169,7 +166,8 @@ def run_group(
     """Time the cases of the same conditions in turns, a matrix product before each."""
     conditions = cases[0].conditions
     product, operations = matrix_product(PRECISIONS[conditions.precision], device)
-    counted = {case.model: operations_of(case, build, device) for case in distinct(cases)}
+    one_each = {case.model: case for case in cases}
+    counted = {model: operations_of(case, build, device) for model, case in one_each.items()}
     calls = {case.name: prepare(case, build, device) for case in cases}
     products = {f"{MATRIX} {i}": product for i in range(len(calls))}
     turns = dict(chain.from_iterable(zip(products.items(), calls.items(), strict=True)))
@@ -183,6 +181,8 @@ def run_group(
     for case in cases:
         times, gflops = seconds[case.name], sum(counted[case.model].values())
         median = statistics.median(times)
+        call = calls[case.name]
+        is_seen = case.mode != "compiled"  # where operations are others, made of several
         results.append(
             Result(
                 case,
@@ -193,12 +193,12 @@ def run_group(
                 share=gflops / median / rate,
                 matrix_rate=rate,
                 ratio=ratio(seconds[baseline], times) if baseline in seconds else None,
-                attention=attention_kernels(calls[case.name]) if is_seen(case, device) else (),
-                kinds=time_by_kind(case, calls[case.name], counted[case.model], device),
+                attention=attention_kernels(call) if is_seen and device == "cuda" else (),
+                kinds=time_by_kind(call, counted[case.model], device) if is_seen else {},
                 times=tuple(times),
             )
         )
-    del calls
+    del call, calls
     gc.collect()
     return results
 
@@ -218,11 +218,6 @@ def compiling_afresh(models: int) -> Iterator[None]:
         yield
 
 
-def distinct(cases: Sequence[Case]) -> list[Case]:
-    """One case of each model."""
-    return list({case.model: case for case in cases}.values())
-
-
 def operations_of(case: Case, build: Builder, device: str) -> dict[str, float]:
     """Operations of a case in 10**9 by kind; mode and precision do not change what is multiplied.
 
@@ -233,23 +228,14 @@ def operations_of(case: Case, build: Builder, device: str) -> dict[str, float]:
     return operations_by_kind(prepare(plain, build, device))
 
 
-def time_by_kind(
-    case: Case, call: Callable, operations: Mapping[str, float], device: str
-) -> dict[str, Kind]:
-    """Where the time of a case goes, the largest part first, and how fast that part multiplies."""
-    if case.mode == "compiled":  # its operations are others, made of several
-        return {}
+def time_by_kind(call: Callable, operations: Mapping[str, float], device: str) -> dict[str, Kind]:
+    """Where the time of a call goes, the largest part first, and how fast that part multiplies."""
     seconds = seconds_by_kind(call, device)
     whole = sum(seconds.values())
     return {
         kind: Kind(part / whole, operations.get(kind, 0) / part)
         for kind, part in sorted(seconds.items(), key=itemgetter(1), reverse=True)
     }
-
-
-def is_seen(case: Case, device: str) -> bool:
-    """Whether a case's operations can be watched: compiled ones cannot."""
-    return device == "cuda" and case.mode != "compiled"
 
 
 def memory_of(case: Case, build: Builder, device: str) -> float:
@@ -272,8 +258,3 @@ def line(result: Result) -> str:
         f"{result.share:6.1%} of the matrix rate{memory}{compared}{attention}"
         + (f"\n    time: {kinds}" if kinds else "")
     )
-
-
-def by_name(results: Iterable[Result]) -> Mapping[str, Result]:
-    """Results of one group of conditions by 'MODEL:MODE'."""
-    return {result.case.name: result for result in results}

@@ -1,7 +1,8 @@
-"""What a model costs: parameters, operations counted with attention, time side by side, memory."""
+"""What a model costs: operations counted with attention, time side by side, memory."""
 
 import gc
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -14,10 +15,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.profiler import ProfilerActivity, profile
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.profiler import profile
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 MATRIX_SIDE = 2048
@@ -31,28 +31,12 @@ print(time.process_time() - start)
 """
 
 
-def count_parameters(model: nn.Module) -> int:
-    """Count the learned values of a model."""
-    return sum(p.numel() for p in model.parameters())
-
-
-@torch.no_grad()
-def count_gflops(model: nn.Module, x: Tensor) -> float:
-    """Count the operations of one forward pass, see :func:`count_operations`."""
-    return count_operations(partial(model, x))
-
-
-def count_operations(function: Callable[[], object]) -> float:
-    """Count the operations of a call, in 10**9; a multiplication with addition is two.
+def operations_by_kind(function: Callable[[], object]) -> dict[str, float]:
+    """Operations of a call in 10**9, by :func:`kind_of` each; a multiply-add is two.
 
     Convolutions, linear layers and the two matrix products of attention are counted, the latter by
     letting attention run on the path made of them. Norms, activations and additions are not.
     """
-    return sum(operations_by_kind(function).values())
-
-
-def operations_by_kind(function: Callable[[], object]) -> dict[str, float]:
-    """Operations of a call as :func:`count_operations` counts them, by :func:`kind_of` each."""
     formulas = {torch.ops.aten.convolution_backward: conv_backward_flops}
     counter = FlopCounterMode(display=False, custom_mapping=formulas)
     with counter, sdpa_kernel(SDPBackend.MATH):
@@ -65,12 +49,11 @@ def operations_by_kind(function: Callable[[], object]) -> dict[str, float]:
 
 def seconds_by_kind(function: Callable[[], object], device: str = "cpu") -> dict[str, float]:
     """Seconds that the operations of one call take, by :func:`kind_of` each."""
-    on_cuda = device == "cuda"
-    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_cuda else [])]
-    with profile(activities=activities, acc_events=True) as profiler:
+    with profile(acc_events=True) as profiler:
         function()
     kinds: defaultdict[str, float] = defaultdict(float)
     for event in profiler.key_averages():
+        on_cuda = device == "cuda"
         microseconds = event.self_device_time_total if on_cuda else event.self_cpu_time_total
         kinds[kind_of(event.key)] += microseconds / 1e6
     return dict(kinds)
@@ -100,23 +83,11 @@ def conv_backward_flops(
 
 def attention_kernels(function: Callable[[], object]) -> tuple[str, ...]:
     """Names of the fused attention operations that a call runs, 'math' if it runs none."""
-    with _AttentionWatch() as watch:
+    with profile(acc_events=True) as profiler:
         function()
-    return tuple(sorted(watch.seen)) or ("math",)
-
-
-class _AttentionWatch(TorchDispatchMode):
-    """Collects the names of the fused attention operations that run under it."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen: set[str] = set()
-
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        name = operation.overloadpacket.__name__
-        if "scaled_dot_product" in name and "backward" not in name:
-            self.seen.add(name.lstrip("_"))
-        return operation(*args, **(kwargs or {}))
+    fused = re.compile(r"aten::_(scaled_dot_product_(?!attention_math)(?!.*backward).*)")
+    found = (fused.fullmatch(event.key) for event in profiler.key_averages())
+    return tuple(sorted(match[1] for match in found if match)) or ("math",)
 
 
 def time_interleaved(
@@ -211,9 +182,7 @@ def peak_memory(prepare: Callable[[], Callable[[], object]], device: str = "cpu"
         before = torch.cuda.memory_allocated()
         call_twice(prepare)
         return (torch.cuda.max_memory_allocated() - before) / 2**20
-    with profile(
-        activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True
-    ) as profiler:
+    with profile(profile_memory=True, acc_events=True) as profiler:
         call_twice(prepare)
     with TemporaryDirectory() as folder:
         trace = Path(folder) / "trace.json"
@@ -232,10 +201,5 @@ def call_twice(prepare: Callable[[], Callable[[], object]]) -> None:
 
 def import_seconds() -> float:
     """Processor seconds of ``import mmfastervit`` once what it depends on has been imported."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", IMPORT_TIMER],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(done.stdout.split()[-1])
+    command = [sys.executable, "-W", "ignore", "-c", IMPORT_TIMER]
+    return float(subprocess.check_output(command, text=True).split()[-1])

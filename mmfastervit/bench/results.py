@@ -1,8 +1,7 @@
 """Results as text, JSON and a plot."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmfastervit.files import written_whole
@@ -14,14 +13,6 @@ def write_json(path: Path, content: Mapping) -> None:
     """Write a file as JSON; whoever reads it finds the one before or all of this."""
     with written_whole(path) as part:
         part.write_text(json.dumps(content, indent=1) + "\n")
-
-
-def as_content(results: Iterable[Result]) -> dict[str, str | list]:
-    """Results as JSON takes them."""
-    return dict(
-        operations="multiplications and additions of convolutions, linear layers and attention",
-        results=[asdict(result) for result in results],
-    )
 
 
 def plot(path: Path, results: Sequence[Result]) -> None:

@@ -21,7 +21,7 @@ from typing import NoReturn
 from mmfastervit.signatures import nearest
 from mmfastervit.version import __version__
 
-from .arguments import CommandFailed, CommandParser
+from .arguments import CommandFailed, CommandParser, WrongRequest, told_as
 
 USAGE = """usage: mmfastervit COMMAND [options]
 
@@ -42,9 +42,9 @@ def summaries() -> dict[str, str]:
 
 
 def build_parser(name: str, prog: str | None = None) -> CommandParser:
-    """Build the parser of a command."""
+    """Build the parser of a command; without ``prog`` it calls itself as the running file."""
     command = import_module(f"{__name__}.{name.replace('-', '_')}")
-    parser = CommandParser(prog=prog or f"mmfastervit {name}", description=command.__doc__)
+    parser = CommandParser(prog, description=command.__doc__)
     command.add_arguments(parser)
     parser.set_defaults(command=command)
     return parser
@@ -57,13 +57,23 @@ def main(name: str | None = None, argv: Sequence[str] | None = None) -> NoReturn
         name: The command, as the files of ``tools/`` give it; None takes it from ``argv``.
         argv: Its arguments, by default those of the process.
     """
-    argv = list(sys.argv[1:] if argv is None else argv)
+    argv = sys.argv[1:] if argv is None else argv
+    prog = None
     if name is None:
-        parser = build_parser(_command_of(argv))
-        argv = argv[1:]
-    else:
-        parser = build_parser(name, prog=Path(sys.argv[0]).name)
-    sys.exit(_execute(parser, argv))
+        name, argv = _command_of(argv), argv[1:]
+        prog = f"mmfastervit {name}"
+    parser = build_parser(name, prog)
+    arguments = parser.parse_args(argv)
+    command = vars(arguments).pop("command")
+    sys.path.append(os.getcwd())  # for modules of one's own that a config's custom_imports names
+    try:
+        with told_as(WrongRequest, ValueError, OSError):
+            prepared = command.prepare(arguments)
+        sys.exit(command.run(prepared))
+    except CommandFailed as error:
+        parser.exit(error.status, f"{parser.prog}: error: {error}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, f"{parser.prog}: interrupted\n")
 
 
 def _command_of(argv: Sequence[str]) -> str:
@@ -85,19 +95,3 @@ def _command_of(argv: Sequence[str]) -> str:
         file=sys.stderr,
     )
     sys.exit(2)
-
-
-def _execute(parser: CommandParser, argv: Sequence[str]) -> int:
-    arguments = parser.parse_args(argv)
-    command = arguments.command
-    sys.path.append(os.getcwd())  # for modules of one's own that a config's custom_imports names
-    try:
-        try:
-            prepared = command.prepare(arguments)
-        except (ValueError, OSError) as error:
-            parser.exit(2, f"{parser.prog}: error: {error}\n")
-        return command.run(prepared)
-    except CommandFailed as error:
-        parser.exit(error.status, f"{parser.prog}: error: {error}\n")
-    except KeyboardInterrupt:
-        parser.exit(130, f"{parser.prog}: interrupted\n")

@@ -4,7 +4,8 @@ import ast
 import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,20 @@ class WrongRequest(CommandFailed):
     status = 2
 
 
+@contextmanager
+def told_as(outcome: type[CommandFailed], *errors: type[Exception]) -> Iterator[None]:
+    """Let errors of these types end the command in one line, as ``outcome`` does."""
+    try:
+        yield
+    except errors as error:
+        raise outcome(str(error)) from error
+
+
 class CommandParser(ArgumentParser):
     """A parser that shows a docstring as it is and says which option was probably meant."""
 
-    def __init__(self, prog: str, description: str | None):
-        super().__init__(
-            prog=prog, description=description, formatter_class=RawDescriptionHelpFormatter
-        )
+    def __init__(self, prog: str | None, description: str | None):
+        super().__init__(prog, None, description, formatter_class=RawDescriptionHelpFormatter)
 
     def parse_args(  # type: ignore[override]  # of ArgumentParser's overloads, the common one
         self, args: Sequence[str] | None = None, namespace: Namespace | None = None

@@ -32,12 +32,11 @@ from mmfastervit.bench.cases import (
     WITH_CP,
     Case,
     Conditions,
-    Result,
     run_cases,
 )
 from mmfastervit.bench.machine import machine, settle_tf32
-from mmfastervit.bench.results import as_content, plot, write_json
-from mmfastervit.bench.targets import Target, check_targets, report
+from mmfastervit.bench.results import plot, write_json
+from mmfastervit.bench.targets import check_targets, report
 from mmfastervit.models import FasterViT
 
 from .arguments import check_writable
@@ -61,6 +60,7 @@ BUILT = dict(  # what the results say of it
     upstream=dict(UPSTREAM_OPTIONS, returns="class scores"),
     timm=dict(TIMM_OPTIONS, returns="maps of four stages"),
 )
+COUNTED = "multiplications and additions of convolutions, linear layers and attention"
 SIZES = [(512, 512), (800, 1280), (1024, 1024), (2048, 2048)]
 BASELINE = "upstream_fastervit_2:eager"
 PAIR = ["fastervit_2", "upstream_fastervit_2"]
@@ -86,12 +86,8 @@ def build_upstream(name: str, size: tuple[int, int]) -> nn.Module:
     from fastervit import create_model
 
     upstream = name.replace("upstream_fastervit", "faster_vit") + "_any_res"
-    return create_model(
-        upstream,
-        resolution=list(size),
-        dim=ARCHS[name.removeprefix("upstream_")].dim,
-        **UPSTREAM_OPTIONS,
-    )
+    dim = ARCHS[name.removeprefix("upstream_")].dim
+    return create_model(upstream, resolution=list(size), dim=dim, **UPSTREAM_OPTIONS)
 
 
 def image_size(text: str) -> tuple[int, int]:
@@ -164,6 +160,7 @@ def settle_target(args: Namespace) -> None:
             f"--target takes two --models, one of ours ({', '.join(OURS)}) and the reference that "
             f"it is measured against, not {' '.join(args.models)}"
         )
+    args.precisions = args.precisions or ["fp32", "bf16"]
     args.shrink = args.shrink or 1
 
 
@@ -201,52 +198,28 @@ def cases_of(args: Namespace) -> list[Case]:
     ]
 
 
-def compare(args: Namespace) -> int:
-    """Measure what was asked for."""
+def run(args: Namespace) -> int:
+    """Measure; 1 where a target is missed."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
     if args.device == "cuda":
         settle_tf32()
-    about = dict(
-        machine=machine(args.device), built=BUILT, baseline=args.baseline, rounds=args.rounds
-    )
+    about = dict(machine=machine(args.device), operations=COUNTED, built=BUILT, rounds=args.rounds)
+    about |= dict(models=args.models, shrink=args.shrink, baseline=args.baseline)
     tell = partial(print, flush=True)
     tell(json.dumps(about))
 
-    def keep(results: Sequence[Result]) -> None:
+    def keep(found: Sequence[Any]) -> None:
         if args.json:
-            write_json(args.json, about | as_content(results))
+            kind = "targets" if args.target else "results"
+            write_json(args.json, about | {kind: [asdict(one) for one in found]})
 
+    if args.target:
+        ours, theirs = args.models
+        targets = check_targets(build, ours, theirs, args.rounds, args.shrink, args.precisions)
+        return int(not all(target.is_reached for target in report(targets, tell, keep)))
     memory, cases = not args.no_memory, cases_of(args)
     results = run_cases(cases, build, args.baseline, args.rounds, args.device, memory, tell, keep)
     if args.plot:
         plot(args.plot, results)
     return 0
-
-
-def check(args: Namespace) -> int:
-    """Measure the targets; 1 if one is missed."""
-    about = dict(
-        machine=machine("cpu"),
-        built=BUILT,
-        models=args.models,
-        rounds=args.rounds,
-        shrink=args.shrink,
-    )
-    tell = partial(print, flush=True)
-    tell(json.dumps(about))
-
-    def keep(found: Sequence[Target]) -> None:
-        if args.json:
-            write_json(args.json, about | dict(targets=[asdict(target) for target in found]))
-
-    precisions = tuple(p for p in ("fp32", "bf16") if p in (args.precisions or ("fp32", "bf16")))
-    ours, theirs = args.models
-    targets = check_targets(build, ours, theirs, args.rounds, args.shrink, precisions)
-    found = report(targets, tell, keep)
-    return int(not all(target.is_reached for target in found))
-
-
-def run(args: Namespace) -> int:
-    """Measure; 1 where a target is missed."""
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    return check(args) if args.target else compare(args)

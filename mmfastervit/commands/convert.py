@@ -12,7 +12,7 @@ from argparse import ArgumentParser, Namespace
 from mmfastervit.archs import ARCHS
 from mmfastervit.convert import SUFFIXES, convert
 
-from .arguments import CommandFailed, WrongRequest
+from .arguments import CommandFailed, WrongRequest, told_as
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -36,8 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def prepare(arguments: Namespace) -> dict:
     """The arguments of :func:`mmfastervit.convert.convert`, which checks them."""
-    names = ("source", "target", "arch", "trust_checkpoint", "force")
-    return {name: getattr(arguments, name) for name in names}
+    return vars(arguments)
 
 
 def run(arguments: dict) -> int:
@@ -47,10 +46,7 @@ def run(arguments: dict) -> int:
         WrongRequest: The source or the target is not what :func:`convert` takes.
         CommandFailed: The file could not be written.
     """
-    try:
+    refusals = (ValueError, FileNotFoundError, FileExistsError)
+    with told_as(CommandFailed, OSError), told_as(WrongRequest, *refusals):
         print(convert(**arguments))
-    except (ValueError, FileNotFoundError, FileExistsError) as error:
-        raise WrongRequest(str(error)) from error
-    except OSError as error:
-        raise CommandFailed(str(error)) from error
     return 0

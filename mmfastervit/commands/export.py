@@ -12,34 +12,16 @@ Examples:
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import NamedTuple
 
 from torch import nn
 
+from mmfastervit import export
 from mmfastervit.engine.options import load_config
-from mmfastervit.export import (
-    PARTS,
-    TOLERANCE,
-    TRACED_SHAPE,
-    UNSEEN_SHAPES,
-    Difference,
-    build_part,
-    export_onnx,
-    require_packages,
-)
 from mmfastervit.models import deploy
 
-from .arguments import CommandFailed, add_config_options, check_writable
+from .arguments import CommandFailed, add_config_options, check_writable, told_as
 
 SIZE = (512, 512)
-
-
-class Export(NamedTuple):
-    """What is exported, where to, and for images of which size; None for any."""
-
-    module: nn.Module
-    out: Path
-    size: tuple[int, int] | None
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -48,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
     parser.add_argument(
         "--part",
-        choices=PARTS,
+        choices=export.PARTS,
         default="backbone",
         help="the backbone, backbone and neck of a detector (both for any batch, height and width),"
         " or a whole segmentor at one size (default: backbone)",
@@ -63,8 +45,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_config_options(parser)
 
 
-def prepare(arguments: Namespace) -> Export:
-    """Check the arguments, and build and deploy what is exported."""
+def prepare(arguments: Namespace) -> tuple[nn.Module, Path, tuple[int, int] | None]:
+    """What is exported, deployed; where to; and for images of which size, None for any."""
     size, is_whole = arguments.size, arguments.part == "model"
     if size and not is_whole:
         raise ValueError(
@@ -73,30 +55,30 @@ def prepare(arguments: Namespace) -> Export:
     if size and min(size) < 1:
         raise ValueError(f"--size takes a height and a width of at least 1, not {size}")
     check_writable("--out", arguments.out)
-    require_packages()
+    export.require_packages()
     cfg = load_config(arguments.config, arguments.cfg_options)
-    module = deploy(build_part(cfg, arguments.part, arguments.checkpoint))
-    return Export(module, arguments.out, tuple(size or SIZE) if is_whole else None)
+    module = deploy(export.build_part(cfg, arguments.part, arguments.checkpoint))
+    return module, arguments.out, tuple(size or SIZE) if is_whole else None
 
 
-def run(export: Export) -> int:
+def run(prepared: tuple[nn.Module, Path, tuple[int, int] | None]) -> int:
     """Write the file, telling each difference that was found.
 
     Raises:
         CommandFailed: ONNX Runtime computes something else than torch.
     """
-    shape, unseen = TRACED_SHAPE, UNSEEN_SHAPES
-    if export.size is not None:
-        shape, unseen = (1, 3, *export.size), ()
-    try:
-        largest = export_onnx(export.module, export.out, shape, unseen, report=tell)
-    except ArithmeticError as error:
-        raise CommandFailed(str(error)) from error
-    print(f"{export.out}: largest difference {largest:.1e} of the largest value, below {TOLERANCE}")
+    module, out, size = prepared
+    shape, unseen = export.TRACED_SHAPE, export.UNSEEN_SHAPES
+    if size is not None:
+        shape, unseen = (1, 3, *size), ()
+    with told_as(CommandFailed, ArithmeticError):
+        largest = export.export_onnx(module, out, shape, unseen, report=tell)
+    limit = export.TOLERANCE
+    print(f"{out}: largest difference {largest:.1e} of the largest value, below {limit}")
     return 0
 
 
-def tell(difference: Difference) -> None:
+def tell(difference: export.Difference) -> None:
     """Print one difference."""
     shape = "x".join(map(str, difference.shape))
     print(f"images of {shape}: ONNX Runtime differs by {difference.largest:.1e}", flush=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mmfastervit.datasets.shapes import write_dataset
 
-from .arguments import CommandFailed, WrongRequest
+from .arguments import CommandFailed, WrongRequest, told_as
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -35,8 +35,7 @@ def add_number(parser: ArgumentParser, option: str, default: int, meaning: str) 
 
 def prepare(arguments: Namespace) -> dict:
     """The arguments of :func:`mmfastervit.datasets.shapes.write_dataset`, which checks them."""
-    names = ("out", "train", "val", "size", "seed", "overwrite")
-    return {name: getattr(arguments, name) for name in names}
+    return vars(arguments)
 
 
 def run(arguments: dict) -> int:
@@ -47,10 +46,6 @@ def run(arguments: dict) -> int:
         CommandFailed: The set could not be written.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    try:
+    with told_as(CommandFailed, OSError), told_as(WrongRequest, ValueError, FileExistsError):
         write_dataset(**arguments)
-    except (ValueError, FileExistsError) as error:
-        raise WrongRequest(str(error)) from error
-    except OSError as error:
-        raise CommandFailed(str(error)) from error
     return 0

@@ -9,20 +9,12 @@ from argparse import ArgumentParser, Namespace
 
 from mmengine.config import Config
 
+from mmfastervit.engine import options
 from mmfastervit.engine.devices import join_cpu_processes
 from mmfastervit.engine.hooks import DeployHook, find_deployable
-from mmfastervit.engine.options import (
-    build_runner,
-    check_model,
-    dump_predictions,
-    enable_deploy,
-    enable_tta,
-    enable_visualization,
-    load_config,
-)
 from mmfastervit.engine.preflight import check_inputs
 
-from .arguments import WrongRequest, add_run_arguments, export_local_rank, pickle_path
+from .arguments import WrongRequest, add_run_arguments, export_local_rank, pickle_path, told_as
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -52,20 +44,20 @@ def add_arguments(parser: ArgumentParser) -> None:
 def prepare(arguments: Namespace) -> Config:
     """Read the config, apply the options and check that the run can start."""
     export_local_rank(arguments)
-    cfg = load_config(
+    cfg = options.load_config(
         arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher
     )
-    check_model(cfg)
+    options.check_model(cfg)
     cfg.load_from = arguments.checkpoint
     cfg.resume = False
     if arguments.show_dir:
-        enable_visualization(cfg, arguments.show_dir)
+        options.enable_visualization(cfg, arguments.show_dir)
     if arguments.deploy:
-        enable_deploy(cfg)
+        options.enable_deploy(cfg)
     if arguments.tta:
-        enable_tta(cfg)
+        options.enable_tta(cfg)
     if arguments.out:
-        dump_predictions(cfg, arguments.out)
+        options.dump_predictions(cfg, arguments.out)
     check_inputs(cfg, "test")
     join_cpu_processes(cfg)
     return cfg
@@ -77,11 +69,9 @@ def run(cfg: Config) -> int:
     Raises:
         WrongRequest: The model has nothing that could be deployed, as --deploy wants it.
     """
-    runner = build_runner(cfg)
+    runner = options.build_runner(cfg)
     if any(isinstance(hook, DeployHook) for hook in runner.hooks):
-        try:
+        with told_as(WrongRequest, ValueError):
             find_deployable(runner.model)
-        except ValueError as error:
-            raise WrongRequest(str(error)) from error
     runner.test()
     return 0

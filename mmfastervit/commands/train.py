@@ -10,17 +10,8 @@ from argparse import ArgumentParser, Namespace
 
 from mmengine.config import Config
 
+from mmfastervit.engine import options
 from mmfastervit.engine.devices import join_cpu_processes
-from mmfastervit.engine.options import (
-    build_runner,
-    check_model,
-    enable_amp,
-    enable_auto_scale_lr,
-    load_config,
-    set_resume,
-    set_seed,
-    settle_precision,
-)
 from mmfastervit.engine.preflight import check_inputs
 
 from .arguments import add_run_arguments, export_local_rank
@@ -47,18 +38,18 @@ def add_arguments(parser: ArgumentParser) -> None:
 def prepare(arguments: Namespace) -> Config:
     """Read the config, apply the options and check that the run can start."""
     export_local_rank(arguments)
-    cfg = load_config(
+    cfg = options.load_config(
         arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher
     )
-    check_model(cfg)
+    options.check_model(cfg)
     if arguments.amp:
-        enable_amp(cfg)
+        options.enable_amp(cfg)
     if arguments.auto_scale_lr:
-        enable_auto_scale_lr(cfg)
+        options.enable_auto_scale_lr(cfg)
     if arguments.seed is not None:
-        set_seed(cfg, arguments.seed)
-    set_resume(cfg, arguments.resume)
-    settle_precision(cfg)
+        options.set_seed(cfg, arguments.seed)
+    options.set_resume(cfg, arguments.resume)
+    options.settle_precision(cfg)
     check_inputs(cfg, "train")
     join_cpu_processes(cfg)
     return cfg
@@ -66,5 +57,5 @@ def prepare(arguments: Namespace) -> Config:
 
 def run(cfg: Config) -> int:
     """Train."""
-    build_runner(cfg).train()
+    options.build_runner(cfg).train()
     return 0

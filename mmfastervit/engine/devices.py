@@ -4,18 +4,12 @@ from datetime import timedelta
 
 import torch.distributed
 from mmengine.config import Config, ConfigDict
-from mmengine.device import (
-    is_cuda_available,
-    is_mlu_available,
-    is_musa_available,
-    is_npu_available,
-)
+from mmengine.device import get_device
 
 
 def has_accelerator() -> bool:
     """Whether there is a device on which mmengine trains in mixed precision."""
-    available = (is_cuda_available, is_npu_available, is_mlu_available, is_musa_available)
-    return any(check() for check in available)
+    return get_device() in ("cuda", "npu", "mlu", "musa")
 
 
 def join_cpu_processes(cfg: Config) -> None:

@@ -28,10 +28,7 @@ _RUNNER_EXTRAS = {
     "tta_model",
     "tta_pipeline",
 }
-_VISUALIZERS = {
-    "mmdet": ("DetVisualizationHook", "DetLocalVisualizer"),
-    "mmseg": ("SegVisualizationHook", "SegLocalVisualizer"),
-}
+_DRAWING_HOOKS = {"mmdet": "DetVisualizationHook", "mmseg": "SegVisualizationHook"}
 
 
 def load_config(
@@ -159,11 +156,8 @@ def set_resume(cfg: Config, resume: str | None) -> None:
         if cfg.resume:
             cfg.load_from = None
         else:
-            print_log(
-                f"--resume: no checkpoint in {cfg.work_dir}, starting anew",
-                logger="current",
-                level=logging.WARNING,
-            )
+            message = f"--resume: no checkpoint in {cfg.work_dir}, starting anew"
+            print_log(message, "current", logging.WARNING)
     elif resume is not None:
         cfg.resume = True
         cfg.load_from = resume
@@ -181,29 +175,23 @@ def enable_visualization(cfg: Config, show_dir: str) -> None:
         ValueError: neither mmdet nor mmseg draws for this config.
     """
     scope = cfg.get("default_scope")
-    if scope not in _VISUALIZERS:
+    if scope not in _DRAWING_HOOKS:
         raise ValueError(f"--show-dir knows how to draw for mmdet and mmseg, not for {scope!r}")
-    hook_type, visualizer_type = _VISUALIZERS[scope]
     folder = str(Path(show_dir).absolute())
     hooks = cfg.setdefault("default_hooks", ConfigDict())
-    hook = hooks.setdefault("visualization", ConfigDict(type=hook_type))
+    hook = hooks.setdefault("visualization", ConfigDict(type=_DRAWING_HOOKS[scope]))
     hook.draw = True
     if scope == "mmdet":
         hook.test_out_dir = folder
-    else:
-        hook.interval = 1
-        visualizer = cfg.setdefault("visualizer", ConfigDict(type=visualizer_type))
-        _save_images_to(visualizer, folder)
-
-
-def _save_images_to(visualizer: ConfigDict, folder: str) -> None:
-    """Point the local backend's images, and not its logs, to ``folder``."""
+        return
+    hook.interval = 1
+    visualizer = cfg.setdefault("visualizer", ConfigDict(type="SegLocalVisualizer"))
     backends = _as_list(visualizer.get("vis_backends") or [])
     local = [backend for backend in backends if type_name(backend["type"]) == "LocalVisBackend"]
     if not local:
         local = [ConfigDict(type="LocalVisBackend")]
         backends += local
-    local[0]["img_save_dir"] = folder
+    local[0]["img_save_dir"] = folder  # for its images alone, not for its logs
     visualizer.vis_backends = backends
 
 

@@ -86,7 +86,8 @@ def check_inputs(cfg: Config, mode: str) -> None:
     inputs = [*_checkpoints(tree, mode)]
     for stage in ("train", "val") if mode == "train" else ("test",):
         inputs += _stage_inputs(tree, stage)
-    missing = [item for item in inputs if not os.path.exists(item.path)]
+    local = (item for item in inputs if "://" not in item.path)
+    missing = [item for item in local if not os.path.exists(item.path)]
     if missing:
         raise MissingInputsError(_report(missing))
 
@@ -98,8 +99,12 @@ def _stage_inputs(tree: dict, stage: str) -> Iterator[_Input]:
         for dataset_key, dataset in leaf_datasets(loader.get("dataset", {}), f"{key}.dataset"):
             yield from _dataset_inputs(dataset, dataset_key)
     evaluator_key = f"{stage}_evaluator"
-    for key, evaluator in keyed_items(tree.get(evaluator_key), evaluator_key):
-        yield from _evaluator_inputs(evaluator, key)
+    for path, part in walk(tree.get(evaluator_key), (evaluator_key,)):
+        if isinstance(part, dict) and not _is_remote(part):
+            for name in ("ann_file", "seg_prefix"):
+                key = dotted((*path, name))
+                if part.get(name):
+                    yield _Input(part[name], key, _set(key))
 
 
 def _dataset_inputs(dataset: dict, key: str) -> Iterator[_Input]:
@@ -116,8 +121,7 @@ def _dataset_inputs(dataset: dict, key: str) -> Iterator[_Input]:
         else:
             change = f"no data_root is set, the path starts here: {_set(f'{key}.data_root', 'DIR')}"
         joined = path if is_abs(path) else os.path.join(root, path)
-        if "://" not in joined:
-            yield _Input(joined, f"{key}.{name}", change)
+        yield _Input(joined, f"{key}.{name}", change)
     if root and not named_paths:
         yield _Input(root, f"{key}.data_root", _set(f"{key}.data_root", "DIR"))
 
@@ -136,15 +140,6 @@ def _dataset_paths(dataset: dict) -> Iterator[tuple[str, str]]:
             yield name, path
 
 
-def _evaluator_inputs(evaluator: dict, key: str) -> Iterator[_Input]:
-    for metric_key, metric in keyed_items(evaluator.get("metrics"), f"{key}.metrics"):
-        yield from _evaluator_inputs(metric, metric_key)
-    for name in ("ann_file", "seg_prefix"):
-        path = evaluator.get(name)
-        if path and "://" not in path and not _is_remote(evaluator):
-            yield _Input(path, f"{key}.{name}", _set(f"{key}.{name}"))
-
-
 def _is_remote(node: dict) -> bool:
     arguments = node.get("backend_args") or node.get("file_client_args") or {}
     return arguments.get("backend", "local") != "local"
@@ -156,11 +151,11 @@ def _checkpoints(tree: dict, mode: str) -> Iterator[_Input]:
     if start:
         option = "--resume PATH" if resume else _set("load_from")
         change = "give another CHECKPOINT" if mode == "test" else option
-        yield from _checkpoint(start, "load_from", change)
+        yield _checkpoint(start, "load_from", change)
     elif resume:
         record = Path(tree.get("work_dir") or ".") / "last_checkpoint"
         if record.is_file():
-            yield from _checkpoint(record.read_text().strip(), str(record), "--resume PATH")
+            yield _checkpoint(record.read_text().strip(), str(record), "--resume PATH")
     if mode == "train":
         yield from _pretrained(tree.get("model"))
 
@@ -174,19 +169,19 @@ def _pretrained(model: Any) -> Iterator[_Input]:
         for init_key, init in keyed_items(part.get("init_cfg"), f"{key}.init_cfg"):
             checkpoint = init.get("checkpoint")
             if checkpoint and type_name(init.get("type", "")) in ("Pretrained", "PretrainedInit"):
-                scratch = f"or {key}.init_cfg=None to train from scratch"
-                checkpoint_key = f"{init_key}.checkpoint"
-                change = f"{_set(checkpoint_key)}, {scratch}"
-                yield from _checkpoint(checkpoint, checkpoint_key, change)
+                yield _start(checkpoint, f"{init_key}.checkpoint", f"{key}.init_cfg")
         legacy = part.get("pretrained")
         if isinstance(legacy, str) and legacy.endswith(_WEIGHT_SUFFIXES):
-            change = f"{_set(f'{key}.pretrained')}, or {key}.pretrained=None to train from scratch"
-            yield from _checkpoint(legacy, f"{key}.pretrained", change)
+            yield _start(legacy, f"{key}.pretrained", f"{key}.pretrained")
 
 
-def _checkpoint(path: str, key: str, change: str) -> Iterator[_Input]:
-    if "://" not in path:
-        yield _Input(os.path.expanduser(path), key, change)
+def _start(path: str, key: str, switch: str) -> _Input:
+    change = f"{_set(key)}, or {switch}=None to train from scratch"
+    return _checkpoint(path, key, change)
+
+
+def _checkpoint(path: str, key: str, change: str) -> _Input:
+    return _Input(os.path.expanduser(path), key, change)
 
 
 def _set(key: str, value: str = "PATH") -> str:

@@ -1,6 +1,7 @@
 """Cases are run and compared, on models small enough for a test."""
 
 import json
+from dataclasses import asdict
 from functools import partial
 
 import pytest
@@ -11,7 +12,7 @@ from torch import nn
 import mmfastervit.bench.cases as cases_module
 from mmfastervit.bench.cases import Case, Conditions, operations_of, run_cases, run_group
 from mmfastervit.bench.measure import matrix_product
-from mmfastervit.bench.results import as_content, plot, write_json
+from mmfastervit.bench.results import plot, write_json
 
 
 def test_cases_are_compared_with_their_baseline_and_written(tmp_path):
@@ -35,7 +36,7 @@ def test_cases_are_compared_with_their_baseline_and_written(tmp_path):
         assert (result.ratio == 1) or result.case.mode != "eager"
     assert sum("of the matrix rate" in text for text in told) == 4
     assert sum("matrix product: " in text and "GFLOP/s" in text for text in told) == 2
-    write_json(tmp_path / "r.json", as_content(results))
+    write_json(tmp_path / "r.json", dict(results=list(map(asdict, results))))
     assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
     content = json.loads((tmp_path / "r.json").read_text())
     assert content["results"][0]["case"]["conditions"]["size"] == [64, 96]

@@ -16,29 +16,12 @@ maps) and as COCO instances::
 
 from .coco import mask_to_polygons
 from .painting import render_scene
-from .scene import (
-    DIAMETER_RANGE,
-    MIN_SIZE,
-    MIN_VISIBLE_PIXELS,
-    MIN_VISIBLE_SHARE,
-    OBJECTS_PER_IMAGE,
-    SHAPE_CLASSES,
-    SHAPE_PALETTE,
-    Scene,
-)
+from .scene import SHAPE_CLASSES, SHAPE_PALETTE
 from .storing import write_dataset
-from .textures import OWN_TEXTURE_SHARE
 
 __all__ = [
-    "DIAMETER_RANGE",
-    "MIN_SIZE",
-    "MIN_VISIBLE_PIXELS",
-    "MIN_VISIBLE_SHARE",
-    "OBJECTS_PER_IMAGE",
-    "OWN_TEXTURE_SHARE",
     "SHAPE_CLASSES",
     "SHAPE_PALETTE",
-    "Scene",
     "mask_to_polygons",
     "render_scene",
     "write_dataset",

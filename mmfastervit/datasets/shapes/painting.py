@@ -35,9 +35,8 @@ def _paint_background(rng: np.random.Generator, size: int) -> np.ndarray:
     """Muted noise over a gradient, with clutter: (size, size, 3) float32 RGB in [0, 1]."""
     first, other, far = random_colours(rng, 3, saturation=0.6)
     second = first + np.float32(rng.uniform(0.15, 0.4)) * (other - first)
-    canvas = textured(
-        rng, one_of(rng, BACKGROUND_TEXTURES), (size, size), size, np.stack([first, second])
-    )
+    texture = one_of(rng, BACKGROUND_TEXTURES)
+    canvas = textured(rng, texture, (size, size), size, np.stack([first, second]))
     gradient = np.float32(rng.uniform(0.1, 0.4)) * ramp(rng, (size, size))
     picture = to_uint8(canvas + gradient[..., None] * (far - first))
     _paint_clutter(rng, picture)  # on uint8, as OpenCV draws smooth lines on nothing else

@@ -8,11 +8,7 @@ import numpy as np
 
 SHAPE_CLASSES: tuple[str, ...] = ("circle", "square", "triangle")
 #: One RGB colour per class, in the order of `SHAPE_CLASSES`, for drawing results.
-SHAPE_PALETTE: tuple[tuple[int, int, int], ...] = (
-    (230, 60, 60),
-    (60, 130, 230),
-    (60, 190, 90),
-)
+SHAPE_PALETTE: tuple[tuple[int, int, int], ...] = ((230, 60, 60), (60, 130, 230), (60, 190, 90))
 
 MIN_SIZE = 64  # px; a smaller image has no room for the smallest objects
 OBJECTS_PER_IMAGE = (12, 20)

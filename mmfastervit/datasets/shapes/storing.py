@@ -12,7 +12,7 @@ import numpy as np
 
 from .coco import coco_annotation
 from .painting import render_scene
-from .scene import MIN_SIZE, SHAPE_CLASSES, Scene
+from .scene import MIN_SIZE, SHAPE_CLASSES
 
 logger = logging.getLogger(__name__)
 
@@ -20,12 +20,7 @@ _FORMAT = "mmfastervit-shapes"
 _FORMAT_VERSION = 2
 _MANIFEST = "dataset.json"
 _FOLDERS = {"train": "training", "val": "validation"}
-_JPEG_QUALITY = 92
-
-
-def check_at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
+_JPEG_OPTIONS = (cv2.IMWRITE_JPEG_QUALITY, 92)
 
 
 @dataclass(frozen=True)
@@ -39,25 +34,24 @@ class _Arguments:
 
     def __post_init__(self) -> None:
         for name, least in {"train": 1, "val": 1, "size": MIN_SIZE, "seed": 0}.items():
-            check_at_least(name, getattr(self, name), least)
+            if (value := getattr(self, name)) < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
 
     def __str__(self) -> str:
         return ", ".join(f"{name}={value}" for name, value in asdict(self).items())
 
-    def count(self, split: str) -> int:
-        return {"train": self.train, "val": self.val}[split]
-
     def files(self) -> set[str]:
         """All files of a finished set, relative to its folder."""
         files = {_MANIFEST, *(f"instances_{split}.json" for split in _FOLDERS)}
-        for split, folder in _FOLDERS.items():
-            for stem in map(_stem, range(self.count(split))):
-                files |= {f"images/{folder}/{stem}.jpg", f"annotations/{folder}/{stem}.png"}
+        for split in _FOLDERS:
+            files.update(*(_pictures(split, index) for index in range(getattr(self, split))))
         return files
 
 
-def _stem(index: int) -> str:
-    return f"{index:06d}"
+def _pictures(split: str, index: int) -> tuple[str, str]:
+    """Where an image and its semantic map stand in the set's folder."""
+    folder, stem = _FOLDERS[split], f"{index:06d}"
+    return f"images/{folder}/{stem}.jpg", f"annotations/{folder}/{stem}.png"
 
 
 def _write_json(path: Path, content: dict, indent: int | None = None) -> None:
@@ -65,30 +59,24 @@ def _write_json(path: Path, content: dict, indent: int | None = None) -> None:
 
 
 def _write_picture(path: Path, picture: np.ndarray, options: tuple[int, ...] = ()) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     _, encoded = cv2.imencode(path.suffix, picture, options)
     path.write_bytes(encoded.tobytes())
 
 
-def _write_scene(root: Path, folder: str, stem: str, scene: Scene) -> None:
-    bgr = cv2.cvtColor(scene.image, cv2.COLOR_RGB2BGR)
-    jpeg_options = (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY)
-    _write_picture(root / "images" / folder / f"{stem}.jpg", bgr, jpeg_options)
-    _write_picture(root / "annotations" / folder / f"{stem}.png", scene.semantic_map())
-
-
 def _write_split(root: Path, split: str, arguments: _Arguments) -> dict[str, int]:
     """Write one split's pictures, maps and COCO file; return its objects per class."""
-    folder, count, size = _FOLDERS[split], arguments.count(split), arguments.size
+    count, size = getattr(arguments, split), arguments.size
     split_index = list(_FOLDERS).index(split)
-    for kind in ("images", "annotations"):
-        (root / kind / folder).mkdir(parents=True)
     images: list[dict] = []
     annotations: list[dict] = []
     for index in range(count):
         scene = render_scene(np.random.default_rng([arguments.seed, split_index, index]), size)
-        stem, image_id = _stem(index), index + 1
-        _write_scene(root, folder, stem, scene)
-        images.append({"id": image_id, "file_name": f"{stem}.jpg", "width": size, "height": size})
+        picture, semantic_map = (root / name for name in _pictures(split, index))
+        _write_picture(picture, cv2.cvtColor(scene.image, cv2.COLOR_RGB2BGR), _JPEG_OPTIONS)
+        _write_picture(semantic_map, scene.semantic_map())
+        image_id = index + 1
+        images.append({"id": image_id, "file_name": picture.name, "width": size, "height": size})
         for mask, label in zip(scene.masks, scene.labels, strict=True):
             number = len(annotations) + 1
             annotations.append(coco_annotation(mask, label, image_id, number))
@@ -108,7 +96,7 @@ def _write_all(root: Path, arguments: _Arguments) -> None:
         "version": _FORMAT_VERSION,
         "arguments": asdict(arguments),
         "classes": SHAPE_CLASSES,
-        "images": {split: arguments.count(split) for split in _FOLDERS},
+        "images": {split: getattr(arguments, split) for split in _FOLDERS},
         "objects": objects,
     }
     _write_json(root / _MANIFEST, manifest, indent=2)
@@ -141,7 +129,11 @@ def _is_reusable(out: Path, arguments: _Arguments, overwrite: bool) -> bool:
         )
     found = {path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir()}
     if overwrite:
-        _refuse_foreign_files(out, found - made.files())
+        if foreign := found - made.files():
+            raise FileExistsError(
+                f"{out} holds {len(foreign)} files that are not of the shapes set, such as "
+                f"{min(foreign)}, so it is not overwritten; move them away or give another --out"
+            )
         return False
     if made != arguments:
         raise FileExistsError(
@@ -154,14 +146,6 @@ def _is_reusable(out: Path, arguments: _Arguments, overwrite: bool) -> bool:
             "--overwrite to make it again or another --out"
         )
     return True
-
-
-def _refuse_foreign_files(out: Path, foreign: set[str]) -> None:
-    if foreign:
-        raise FileExistsError(
-            f"{out} holds {len(foreign)} files that are not of the shapes set, such as "
-            f"{min(foreign)}, so it is not overwritten; move them away or give another --out"
-        )
 
 
 def put_in_place(built: Path, out: Path, retired: Path) -> None:
