@@ -209,9 +209,8 @@ class FasterViT(BaseModule):
         Returns:
             Its layer, and the number of layers: the blocks and two.
         """
-        depths = self.arch.depths[: len(self.stages)]
-        ends = list(accumulate(depths))
-        last = ends[-1] + 1
+        starts = list(accumulate(self.arch.depths[: len(self.stages)], initial=0))
+        last = starts[-1] + 1
         part, *rest = param_name.removeprefix(prefix).split(".")
         if not param_name.startswith(prefix) or part not in ("stem", "stages", "downsamples"):
             return last, last + 1
@@ -219,9 +218,9 @@ class FasterViT(BaseModule):
             return 0, last + 1
         stage = int(rest[0])
         if part == "downsamples":
-            return ends[stage], last + 1
+            return starts[stage + 1], last + 1
         block = int(rest[2]) if rest[1] == "blocks" else 0
-        return ends[stage] - depths[stage] + block + 1, last + 1
+        return starts[stage] + block + 1, last + 1
 
     def _freeze(self) -> None:
         if self.frozen_stages < 0:

@@ -1,7 +1,5 @@
 """Pre-norm attention layer on tokens, inside windows or among all."""
 
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as F
 from timm.layers import DropPath
@@ -141,18 +139,15 @@ class AttentionLayer(nn.Module):
     @torch.no_grad()
     def fold(self) -> None:
         """Fold the layer scales into the linear layers before them."""
-        pairs = {"scale1": self.attn.proj, "scale2": self.mlp.fc2}
-        if self.lends_scale:
-            del pairs["scale1"]
-        for name, linear in pairs.items():
+        for name, linear in (("scale1", self.attn.proj), ("scale2", self.mlp.fc2)):
             scale = getattr(self, name)
-            if not isinstance(scale, nn.Identity):
+            lent = name == "scale1" and self.lends_scale
+            if isinstance(scale, LayerScale) and not lent:
                 linear.weight.mul_(scale.gamma[:, None])
                 if linear.bias is not None:
                     linear.bias.mul_(scale.gamma)
                 setattr(self, name, nn.Identity())
 
-    def position_weights(self) -> Iterator[nn.Parameter]:
-        """Iterate over the weights that position tables are computed from."""
-        yield from self.position.parameters()
-        yield from self.relative_bias.parameters()
+    def position_weights(self) -> list[nn.Parameter]:
+        """The weights that position tables are computed from."""
+        return [*self.position.parameters(), *self.relative_bias.parameters()]

@@ -1,7 +1,6 @@
 """Convolutional parts of FasterViT: stem, residual block, downsampling."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from timm.layers import DropPath, LayerNorm2d
@@ -55,19 +54,24 @@ def lay_out(x: Tensor, reader: nn.Module) -> Tensor:
     return x.contiguous(memory_format=plain if goes_back_on_cpu else last)
 
 
-def fold_norms(block: nn.Module) -> None:
-    """Fold ``norm1`` and ``norm2`` of a block into the convolutions ``conv1`` and ``conv2``.
+class TwoConvs(nn.Module):
+    """Convolutions ``conv1`` and ``conv2``, normalised by ``norm1`` and ``norm2``."""
 
-    One that keeps no running statistics depends on the batch and stays.
-    """
-    for i in (1, 2):
-        conv, norm = getattr(block, f"conv{i}"), getattr(block, f"norm{i}")
-        if isinstance(norm, _BatchNorm) and norm.running_mean is not None:
-            setattr(block, f"conv{i}", fuse_conv_bn_eval(conv, norm))
-            setattr(block, f"norm{i}", nn.Identity())
+    deployed = False  # whether the norms are folded, see deploy()
+
+    def fold(self) -> None:
+        """Fold the norms into the convolutions.
+
+        One that keeps no running statistics depends on the batch and stays.
+        """
+        for i in (1, 2):
+            conv, norm = getattr(self, f"conv{i}"), getattr(self, f"norm{i}")
+            if isinstance(norm, _BatchNorm) and norm.running_mean is not None:
+                setattr(self, f"conv{i}", fuse_conv_bn_eval(conv, norm))
+                setattr(self, f"norm{i}", nn.Identity())
 
 
-class Stem(nn.Module):
+class Stem(TwoConvs):
     """Two stride-2 convolutions, image to the first stage: (B, in, H, W) to (B, dim, H/4, W/4).
 
     Args:
@@ -79,15 +83,6 @@ class Stem(nn.Module):
             the largest of all: this is for a stem that is itself recomputed, see :func:`run_block`.
     """
 
-    deployed = False  # whether the norms are folded, see deploy()
-
-    conv1: nn.Module
-    norm1: nn.Module
-    act1: nn.Module
-    conv2: nn.Module
-    norm2: nn.Module
-    act2: nn.Module
-
     def __init__(
         self,
         in_channels: int,
@@ -98,26 +93,22 @@ class Stem(nn.Module):
     ):
         super().__init__()
         self.with_cp = with_cp
-        widths = (in_channels, hidden_channels, out_channels)
-        for i, (before, after) in enumerate(pairwise(widths), start=1):
-            conv = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
-            self.add_module(f"conv{i}", conv)
-            self.add_module(f"norm{i}", build_norm(norm_cfg, after, STEM_NORM_EPS))
-            self.add_module(f"act{i}", nn.ReLU(inplace=True))
+        self.conv1 = nn.Conv2d(in_channels, hidden_channels, 3, stride=2, padding=1, bias=False)
+        self.norm1 = build_norm(norm_cfg, hidden_channels, STEM_NORM_EPS)
+        self.act1 = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(hidden_channels, out_channels, 3, stride=2, padding=1, bias=False)
+        self.norm2 = build_norm(norm_cfg, out_channels, STEM_NORM_EPS)
+        self.act2 = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         x = run_block(self, x, with_cp=self.with_cp, part=self._halve)
         return self.act2(self.norm2(self.conv2(x)))
 
-    def fold(self) -> None:
-        """Fold the normalisation into the convolutions."""
-        fold_norms(self)
-
     def _halve(self, x: Tensor) -> Tensor:
         return self.act1(self.norm1(self.conv1(x)))
 
 
-class ConvBlock(nn.Module):
+class ConvBlock(TwoConvs):
     """Residual block of two 3x3 convolutions.
 
     Args:
@@ -125,8 +116,6 @@ class ConvBlock(nn.Module):
         drop_path: Probability that an image skips the residual branch in training.
         norm_cfg: See :func:`build_norm`.
     """
-
-    deployed = False  # whether the norms are folded, see deploy()
 
     def __init__(self, channels: int, drop_path: float, norm_cfg: dict):
         super().__init__()
@@ -142,10 +131,6 @@ class ConvBlock(nn.Module):
         branch = self.act(self.norm1(self.conv1(x)))
         branch = self.drop_path(self.norm2(self.conv2(branch)))
         return add(x, branch, in_place=self.deployed)
-
-    def fold(self) -> None:
-        """Fold the normalisation into the convolutions."""
-        fold_norms(self)
 
 
 class ConvStage(nn.Module):

@@ -3,7 +3,7 @@
 FasterViT, arXiv 2306.06189, section 3.3, for maps of any size.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -109,7 +109,7 @@ class HATBlock(nn.Module):
             return compute()
         key: tuple = windows.grid, tokens.device, precisions, torch.is_inference_mode_enabled()
         if not self.deployed:
-            weights = list(self._position_weights())
+            weights = self._position_weights()
             learning = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
             if self.training or learning or not weights:  # replicas of DataParallel list none
                 return compute()
@@ -133,12 +133,11 @@ class HATBlock(nn.Module):
         self.shelf.clear()
         return super()._apply(*args, **kwargs)
 
-    def _position_weights(self) -> Iterator[nn.Parameter]:
-        yield from self.window.position_weights()
+    def _position_weights(self) -> list[nn.Parameter]:
+        weights = self.window.position_weights()
         if self.carrier is not None:
-            yield from self.carrier.position_weights()
-        if self.carrier_key_bias is not None:
-            yield self.carrier_key_bias
+            weights += self.carrier.position_weights()
+        return weights if self.carrier_key_bias is None else [*weights, self.carrier_key_bias]
 
     def _compute_tables(
         self, windows: Windows, dtype: torch.dtype, bias_dtype: torch.dtype

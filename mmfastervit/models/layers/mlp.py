@@ -99,9 +99,7 @@ class GELULinear(torch.autograd.Function):
         return F.linear(F.gelu(x), weight, bias)
 
     @staticmethod
-    def setup_context(
-        ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None], output: Tensor
-    ) -> None:
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
         x, weight, _ = inputs
         ctx.save_for_backward(x, weight)
 
@@ -110,11 +108,8 @@ class GELULinear(torch.autograd.Function):
         x, weight = ctx.saved_tensors
         of_x, of_weight, of_bias = ctx.needs_input_grad
         rows = grad.flatten(0, -2)
-        grad_x = grad_weight = None
-        if of_weight:
-            grad_weight = rows.t() @ F.gelu(x).flatten(0, -2)
-        if of_x:
-            grad_x = gelu_backward(grad @ weight, x)
+        grad_weight = rows.t() @ F.gelu(x).flatten(0, -2) if of_weight else None
+        grad_x = gelu_backward(grad @ weight, x) if of_x else None
         return grad_x, grad_weight, rows.sum(0) if of_bias else None
 
 

@@ -32,14 +32,10 @@ def run_block(block: nn.Module, *inputs: Any, with_cp: bool, part: Callable | No
     call = block if part is None else part
     if not (with_cp and block.training and torch.is_grad_enabled()):
         return call(*inputs)
-    if not graph.is_fixed():  # a compiler recomputes without repeating what changes a buffer
-        return checkpoint(call, *inputs, use_reentrant=False)
-    return checkpoint(
-        call,
-        *inputs,
-        use_reentrant=False,
-        context_fn=lambda: (checkpointing(block), checkpointing(block, again=True)),
-    )
+    options: dict[str, Any] = {}
+    if graph.is_fixed():  # a compiler recomputes without repeating what changes a buffer
+        options["context_fn"] = lambda: (checkpointing(block), checkpointing(block, again=True))
+    return checkpoint(call, *inputs, use_reentrant=False, **options)
 
 
 @contextmanager

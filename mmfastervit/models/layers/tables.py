@@ -46,15 +46,13 @@ class TableCache:
         tables = compute()
         size = bytes_of(tables)
         with self._lock:
-            if key not in self._entries and self._admits(size):
+            has_share = size * self.sharers <= self.max_bytes
+            if key not in self._entries and (has_share or self.used + size <= self.max_bytes):
                 while self.used + size > self.max_bytes:
                     self.used -= self._entries.popitem(last=False)[1][1]
                 self._entries[key] = tables, size
                 self.used += size
         return tables
-
-    def _admits(self, size: int) -> bool:
-        return size * self.sharers <= self.max_bytes or self.used + size <= self.max_bytes
 
     def forget(self, layer: int) -> None:
         """Forget the tables of one layer."""

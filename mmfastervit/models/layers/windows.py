@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.types import Device
 
 from . import graph
 
@@ -83,7 +84,7 @@ class Windows(NamedTuple):
         return x.flatten(1, 2).index_select(1, self.places)
 
 
-def locate_tokens(grid: WindowGrid, device: torch.device | None = None) -> Windows:
+def locate_tokens(grid: WindowGrid, device: Device = None) -> Windows:
     """Find where the tokens of a map stand, by arithmetic alike for all sizes."""
     window, c = grid.window, grid.carrier_size
     height, width, across, per_window = grid.height, grid.width, grid.shape[1], c**2
@@ -101,10 +102,7 @@ def locate_tokens(grid: WindowGrid, device: torch.device | None = None) -> Windo
     seen = window_key_mask(grid, device) if grid.is_padded else None
     if not c:
         return Windows(grid, tokens.flatten(), places, inside, seen)
-    pooling = (
-        carrier_pooling(height, window, c, device),
-        carrier_pooling(width, window, c, device),
-    )
+    pooling = carrier_pooling(height, window, c, device), carrier_pooling(width, window, c, device)
     if seen is not None:
         seen = torch.cat((carrier_key_mask(*pooling, c), seen), dim=1)
     own, member = divide(carriers, per_window)
@@ -166,7 +164,7 @@ def divide(index: Tensor, by: int) -> tuple[Tensor, Tensor]:
     return quotient, index - quotient * by
 
 
-def window_key_mask(grid: WindowGrid, device: torch.device | None = None) -> Tensor:
+def window_key_mask(grid: WindowGrid, device: Device = None) -> Tensor:
     """Tell which tokens of each window are pixels of the map, not padding.
 
     Returns:
@@ -177,7 +175,7 @@ def window_key_mask(grid: WindowGrid, device: torch.device | None = None) -> Ten
 
 
 def window_order(
-    height: int, width: int, window: int, device: torch.device | None = None
+    height: int, width: int, window: int, device: Device = None
 ) -> tuple[Tensor, Tensor]:
     """Coordinates of the cells of a grid in the order :func:`partition` gives them.
 
@@ -197,9 +195,7 @@ def window_order(
     return rows, columns
 
 
-def relative_index(
-    height: int, width: int, window: int, device: torch.device | None = None
-) -> Tensor:
+def relative_index(height: int, width: int, window: int, device: Device = None) -> Tensor:
     """Number the offset between every two cells of a grid, in raster order of all offsets.
 
     Args:
@@ -217,9 +213,7 @@ def relative_index(
     return row_index * (2 * width - 1) + column_index
 
 
-def carrier_pooling(
-    length: int, window: int, carrier_size: int, device: torch.device | None = None
-) -> Tensor:
+def carrier_pooling(length: int, window: int, carrier_size: int, device: Device = None) -> Tensor:
     """Averaging matrix that pools one axis of a map to its carriers.
 
     Every carrier averages ``2*window - (2*carrier_size - 1)*(window // carrier_size)`` pixels, the

@@ -58,16 +58,8 @@ class HATPlugin(BaseModule):
     ):
         super().__init__(init_cfg)
         check_at_least_one(
-            in_channels=in_channels,
-            depth=depth,
-            window_size=window_size,
-            carrier_size=carrier_size,
+            in_channels=in_channels, depth=depth, window_size=window_size, carrier_size=carrier_size
         )
-        if carrier_size > window_size:
-            raise ValueError(
-                f"carrier_size={carrier_size} exceeds window_size={window_size}: a window has at "
-                "most as many carriers along its side as pixels"
-            )
         if mlp_ratio <= 0:
             raise ValueError(f"mlp_ratio={mlp_ratio} must be positive")
         if not 0 <= drop_path_rate < 1:
@@ -139,16 +131,14 @@ def resolve_num_heads(channels: int, num_heads: int | None) -> int:
     Raises:
         ValueError: ``num_heads`` does not divide ``channels``.
     """
-    if num_heads is None:
-        most = max(channels // HEAD_CHANNELS, 1)
-        return next(heads for heads in range(most, 0, -1) if channels % heads == 0)
-    if num_heads < 1 or channels % num_heads:
-        divisors = [heads for heads in range(1, channels + 1) if channels % heads == 0]
+    divisors = [heads for heads in range(1, channels + 1) if channels % heads == 0]
+    fitting = max(heads for heads in divisors if heads <= max(channels // HEAD_CHANNELS, 1))
+    if num_heads not in (None, *divisors):
         raise ValueError(
             f"num_heads={num_heads} does not divide the {channels} channels of the map: take one "
-            f"of {divisors}, or None for {resolve_num_heads(channels, None)}"
+            f"of {divisors}, or None for {fitting}"
         )
-    return num_heads
+    return fitting if num_heads is None else num_heads
 
 
 def check_at_least_one(**values: int) -> None:

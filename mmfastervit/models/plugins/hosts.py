@@ -4,9 +4,8 @@ A new kind of backbone is made known by :func:`register_host`; nothing else has 
 """
 
 import logging
-import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,16 +24,14 @@ class Stage:
     """The blocks of one stage of a backbone, up to its downsampling and output norm.
 
     Args:
-        owner: Name inside the backbone of the module that holds ``blocks``; '' for the backbone.
-        name: Name of ``blocks`` in its owner.
+        path: Name of ``blocks`` inside the backbone.
         blocks: The container that the stage runs through, one block after the other.
         channels: Channels of the maps between the blocks.
         layout: Of those maps: 'NCHW', 'NHWC', or 'tokens' for (B, H*W, C) with (H, W) as the
             second argument of each block.
     """
 
-    owner: str
-    name: str
+    path: str
     blocks: nn.ModuleList | nn.Sequential
     channels: int
     layout: str
@@ -42,11 +39,6 @@ class Stage:
     def __post_init__(self):
         if self.layout not in LAYOUTS:
             raise ValueError(f"layout must be one of {LAYOUTS}, not {self.layout!r}")
-
-    @property
-    def path(self) -> str:
-        """Name of the container inside the backbone."""
-        return f"{self.owner}.{self.name}".lstrip(".")
 
     @property
     def with_cp(self) -> bool:
@@ -88,14 +80,13 @@ class HostWindow(ABC):
 
     def relative_bias(self, height: int, width: int, window: int) -> Tensor:
         """The host's bias (num_heads, L, L) between the L pixels of a window."""
-        attention = self.attention
-        index = attention.relative_position_index
-        rows = F.embedding(index, attention.relative_position_bias_table)  # (L, L, num_heads)
+        table = self.attention.relative_position_bias_table
+        rows = F.embedding(self.attention.relative_position_index, table)  # (L, L, num_heads)
         return rows.permute(2, 0, 1)
 
-    def position_weights(self) -> Iterator[nn.Parameter]:
+    def position_weights(self) -> list[nn.Parameter]:
         """The table that :meth:`relative_bias` reads."""
-        yield self.attention.relative_position_bias_table
+        return [self.attention.relative_position_bias_table]
 
 
 class MMSwinWindow(HostWindow):
@@ -142,35 +133,12 @@ class Host:
     stages: Callable[[nn.Module], list[Stage]]
     window: Callable[[nn.Module], HostWindow] | None = None
 
-    @property
-    def modes(self) -> tuple[str, ...]:
-        """The modes of insertion that it takes."""
-        return ("append",) if self.window is None else ("append", "replace")
 
-    def find_stages(self, backbone: nn.Module) -> list[Stage]:
-        """List the stages of ``backbone``; none if it is not of this kind."""
-        classes = tuple(filter(None, map(imported_class, self.classes)))
-        return self.stages(backbone) if isinstance(backbone, classes) else []
-
-
-def from_nhwc(x: Tensor) -> Tensor:
-    """View (B, H, W, C) as (B, C, H, W)."""
-    return x.permute(0, 3, 1, 2)
-
-
-def to_nhwc(x: Tensor) -> Tensor:
-    """View (B, C, H, W) as (B, H, W, C)."""
-    return x.permute(0, 2, 3, 1)
-
-
-def from_tokens(x: Tensor, hw_shape: Sequence[int]) -> Tensor:
-    """View (B, H*W, C) as (B, C, H, W)."""
+def as_map(x: Tensor, hw_shape: Sequence[int] | None) -> Tensor:
+    """View (B, H, W, C), or (B, H*W, C) where (H, W) are given, as (B, C, H, W)."""
+    if hw_shape is None:
+        return x.permute(0, 3, 1, 2)
     return x.transpose(1, 2).unflatten(2, tuple(hw_shape))
-
-
-def to_tokens(x: Tensor) -> Tensor:
-    """View (B, C, H, W) as (B, H*W, C)."""
-    return x.flatten(2).transpose(1, 2)
 
 
 def make_alike(module: nn.Module, stage: Stage) -> None:
@@ -186,19 +154,17 @@ def make_alike(module: nn.Module, stage: Stage) -> None:
         )
 
 
-def imported_class(cls: type | str) -> type | None:
-    """Resolve 'package.module.Class' if the module has been imported, as it has if objects of the
-    class exist; None otherwise."""
-    if isinstance(cls, type):
-        return cls
-    module, _, name = cls.rpartition(".")
-    return getattr(sys.modules.get(module), name, None)
+def is_of(module: nn.Module, *classes: type | str) -> bool:
+    """Whether a module is of one of the classes, which may go by 'package.module.Class'."""
+    own = type(module).__mro__
+    names = (f"{cls.__module__}.{cls.__qualname__}" for cls in own)
+    return not {*own, *names}.isdisjoint(classes)
 
 
 def mm_swin_stages(backbone: Any) -> list[Stage]:
     """Stages of the Swin Transformers of mmdet, mmseg and mmpretrain."""
     return [
-        Stage(f"stages.{i}", "blocks", stage.blocks, norm_channels(stage.blocks[0]), "tokens")
+        Stage(f"stages.{i}.blocks", stage.blocks, norm_channels(stage.blocks[0]), "tokens")
         for i, stage in enumerate(backbone.stages)
     ]
 
@@ -206,7 +172,7 @@ def mm_swin_stages(backbone: Any) -> list[Stage]:
 def mm_convnext_stages(backbone: Any) -> list[Stage]:
     """Stages of mmpretrain's ConvNeXt."""
     return [
-        Stage("stages", str(i), blocks, channels, "NCHW")
+        Stage(f"stages.{i}", blocks, channels, "NCHW")
         for i, (blocks, channels) in enumerate(zip(backbone.stages, backbone.channels, strict=True))
     ]
 
@@ -218,13 +184,13 @@ def mm_resnet_stages(backbone: Any) -> list[Stage]:
         return (block.conv3 if hasattr(block, "conv3") else block.conv2).out_channels
 
     layers = ((name, getattr(backbone, name)) for name in backbone.res_layers)
-    return [Stage("", name, layer, channels(layer[0]), "NCHW") for name, layer in layers]
+    return [Stage(name, layer, channels(layer[0]), "NCHW") for name, layer in layers]
 
 
 def timm_swin_stages(backbone: nn.Module) -> list[Stage]:
     """Stages of timm's Swin Transformer, whole or ``features_only``, wrapped or not."""
     return [
-        Stage(name, "blocks", stage.blocks, norm_channels(stage.blocks[0]), "NHWC")
+        Stage(f"{name}.blocks", stage.blocks, norm_channels(stage.blocks[0]), "NHWC")
         for name, stage in modules_of("timm.models.swin_transformer.SwinTransformerStage", backbone)
     ]
 
@@ -232,7 +198,7 @@ def timm_swin_stages(backbone: nn.Module) -> list[Stage]:
 def timm_convnext_stages(backbone: nn.Module) -> list[Stage]:
     """Stages of timm's ConvNeXt, whole or ``features_only``, wrapped or not."""
     return [
-        Stage(name, "blocks", stage.blocks, stage.blocks[0].conv_dw.out_channels, "NCHW")
+        Stage(f"{name}.blocks", stage.blocks, stage.blocks[0].conv_dw.out_channels, "NCHW")
         for name, stage in modules_of("timm.models.convnext.ConvNeXtStage", backbone)
     ]
 
@@ -244,10 +210,7 @@ def norm_channels(block: Any) -> int:
 
 def modules_of(cls: str, root: nn.Module) -> list[tuple[str, Any]]:
     """Modules of a class inside ``root``, with their names, in order."""
-    resolved = imported_class(cls)
-    if resolved is None:
-        return []
-    return [(name, module) for name, module in root.named_modules() if isinstance(module, resolved)]
+    return [(name, module) for name, module in root.named_modules() if is_of(module, cls)]
 
 
 _TIMM_WRAPPERS = (
@@ -257,7 +220,7 @@ _TIMM_WRAPPERS = (
     "mmseg.models.backbones.timm_backbone.TIMMBackbone",
     "mmpretrain.models.backbones.timm_backbone.TIMMBackbone",
 )
-_HOSTS: list[Host] = [
+HOSTS = [
     Host(
         "SwinTransformer of mmdet, mmseg and mmpretrain",
         (
@@ -289,9 +252,7 @@ _HOSTS: list[Host] = [
         TimmSwinWindow,
     ),
     Host(
-        "ConvNeXt of timm",
-        ("timm.models.convnext.ConvNeXt", *_TIMM_WRAPPERS),
-        timm_convnext_stages,
+        "ConvNeXt of timm", ("timm.models.convnext.ConvNeXt", *_TIMM_WRAPPERS), timm_convnext_stages
     ),
 ]
 
@@ -305,24 +266,10 @@ def register_host(host: Host) -> None:
 
         def stages(net):
             return [
-                Stage("body", str(i), blocks, blocks[-1].out_channels, "NCHW")
+                Stage(f"body.{i}", blocks, blocks[-1].out_channels, "NCHW")
                 for i, blocks in enumerate(net.body)
             ]
 
         register_host(Host("MyNet", (MyNet,), stages))
     """
-    _HOSTS.insert(0, host)
-
-
-def find_host(backbone: nn.Module) -> tuple[Host, list[Stage]] | None:
-    """Find the kind of a backbone, and its stages; None if it is of no known kind."""
-    for host in _HOSTS:
-        stages = host.find_stages(backbone)
-        if stages:
-            return host, stages
-    return None
-
-
-def host_names() -> list[str]:
-    """Name the known kinds of backbones."""
-    return [host.name for host in _HOSTS]
+    HOSTS.insert(0, host)

@@ -5,20 +5,25 @@ change, so that its checkpoints, freezing and layer-wise learning rates go on wo
 weights come under the names of the stages' blocks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from torch import nn
 
 from mmfastervit.models.layers.tables import share_cache
 from mmfastervit.models.stages import resolve_stages
 from mmfastervit.registry import MODELS, register_model
+from mmfastervit.signatures import options_of
 
-from . import appended, replaced
 from .appended import AppendedHAT, prepare_append
-from .hosts import Host, Stage, find_host, host_names
+from .hat_plugin import HATPlugin
+from .hosts import HOSTS, Host, Stage, is_of
 from .replaced import JoinedBlock, prepare_replace
 
-OPTIONS = {"append": appended.OPTIONS, "replace": replaced.OPTIONS}  # by mode
+OPTIONS = {  # by mode
+    "append": options_of(HATPlugin, without=("in_channels",)),
+    "replace": options_of(prepare_replace, without=("as_window", "stage")),
+}
 
 
 def insert_hat(
@@ -51,25 +56,23 @@ def insert_hat(
             exist, or there is HAT in it already. The model is untouched then.
     """
     prefix, backbone, host, found = locate_host(model)
-    if mode not in OPTIONS:
-        raise ValueError(f"mode must be one of {tuple(OPTIONS)}, not {mode!r}")
-    if mode not in host.modes:
+    prepare: dict[str, Callable] = {"append": prepare_append}
+    if host.window is not None:
+        prepare["replace"] = partial(prepare_replace, host.window)
+    if mode not in prepare:
         raise ValueError(
-            f"mode={mode!r} needs window attention, which the {type(backbone).__name__} "
-            f"({host.name}) has not; it can take mode={' or '.join(map(repr, host.modes))}"
+            f"the {type(backbone).__name__} ({host.name}) takes as mode "
+            f"{', '.join(map(repr, prepare))}, not {mode!r} ('replace' needs window attention)"
         )
     chosen = [found[i] for i in resolve_stages(stages, len(found))]
     present = [f"{prefix}{name}" for name, _ in hat_modules(backbone)]
     if present:
         raise ValueError(f"there is HAT in this backbone already ({present}): remove_hat first")
     options = check_options(plugin, mode)
-    if mode == "replace" and host.window is not None:
-        prepared = [prepare_replace(stage, host.window, options) for stage in chosen]
-    else:
-        prepared = [prepare_append(stage, options) for stage in chosen]
-    names = [f"{prefix}{name}" for attach in prepared for name in attach()]
+    for attach in [prepare[mode](stage, **options) for stage in chosen]:  # all or none
+        attach()
     share_cache(backbone)
-    return names
+    return [f"{prefix}{name}" for name, _ in hat_modules(backbone)]
 
 
 def remove_hat(model: nn.Module) -> list[str]:
@@ -92,10 +95,9 @@ def remove_hat(model: nn.Module) -> list[str]:
         owner = model.get_submodule(owner_path)
         if isinstance(module, AppendedHAT):
             del owner[int(name)]  # type: ignore[operator]  # an nn.ModuleList or nn.Sequential
-            continue
-        delattr(owner, name)
-        if isinstance(module, JoinedBlock):
-            del owner.forward  # the class's own comes to light again
+        else:
+            delattr(owner, name)
+            vars(owner).pop("forward", None)  # the class's own comes to light again
     return [path for path, _ in found]
 
 
@@ -153,27 +155,27 @@ def locate_host(model: nn.Module) -> tuple[str, nn.Module, Host, list[Stage]]:
         )
     prefix, inner = "", model
     while True:
-        if found := find_host(inner):
-            return prefix, inner, *found
+        for host in HOSTS:
+            if is_of(inner, *host.classes) and (stages := host.stages(inner)):
+                return prefix, inner, host, stages
         name = next((n for n in ("backbone", "module") if hasattr(inner, n)), None)
         if name is None:
             raise ValueError(
                 f"HAT cannot be put into a {type(inner).__name__}: it is none of "
-                f"{'; '.join(host_names())}. Describe it to mmfastervit.register_host, whose "
-                "docstring has an example, or build HATPlugin into it by hand"
+                f"{'; '.join(host.name for host in HOSTS)}. Describe it to "
+                "mmfastervit.register_host, whose docstring has an example, or build HATPlugin "
+                "into it by hand"
             )
         prefix, inner = f"{prefix}{name}.", getattr(inner, name)
 
 
 def check_options(plugin: Mapping | None, mode: str) -> dict:
     """Return ``plugin`` as a dict if ``mode`` takes its arguments; raise TypeError otherwise."""
-    accepted = OPTIONS[mode]
-    plugin = dict(plugin or {})
-    plugin.pop("type", None)
-    unknown = sorted(set(plugin) - set(accepted))
+    options = {name: value for name, value in (plugin or {}).items() if name != "type"}
+    unknown = sorted(set(options) - set(OPTIONS[mode]))
     if unknown:
         raise TypeError(
             f"plugin={plugin!r}: {', '.join(unknown)} cannot be given with mode={mode!r}, which "
-            f"takes {', '.join(accepted)} (the rest follows from the host)"
+            f"takes {', '.join(OPTIONS[mode])} (the rest follows from the host)"
         )
-    return plugin
+    return options

@@ -4,8 +4,7 @@ The blocks stay the modules they are, in the container they are in. Only what ca
 replaced: each block's ``forward`` is that of the HAT block that it got as ``hat``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
@@ -20,19 +19,13 @@ from mmfastervit.models.layers.hat import (
 )
 from mmfastervit.models.layers.recomputation import run_block
 from mmfastervit.models.layers.windows import Windows
-from mmfastervit.signatures import options_of
 
 from .hat_plugin import check_at_least_one
-from .hosts import HostWindow, Stage, from_nhwc, from_tokens, make_alike
+from .hosts import HostWindow, Stage, as_map, make_alike
 
 SWIN_BIAS = 0.0  # around which Swin's position biases lie
-
-
-class JoinedTokens(NamedTuple):
-    """What one joined block hands to the next: the pixels of the map and the carriers."""
-
-    tokens: Tensor  # (B, nh*nw*c*c + H*W, C), see Windows
-    windows: Windows
+# What one joined block hands to the next: carriers and pixels (B, nh*nw*c*c + H*W, C)
+JoinedTokens = tuple[Tensor, Windows]
 
 
 class JoinedBlock(HATBlock):
@@ -41,7 +34,6 @@ class JoinedBlock(HATBlock):
     Args:
         window: The host's block.
         carrier: The layer that attends among all carriers.
-        side: Of a window, in pixels.
         carrier_size: Carrier tokens along the side of a window.
         is_last: Whether this is the last block of its stage, which drops the carriers.
         with_cp: Recompute the block in the backward pass.
@@ -53,13 +45,11 @@ class JoinedBlock(HATBlock):
         self,
         window: HostWindow,
         carrier: AttentionLayer,
-        side: int,
         carrier_size: int,
         is_last: bool,
         with_cp: bool,
     ):
         super().__init__(window, carrier, carrier_key_bias=SWIN_BIAS)
-        self.side = side
         self.carrier_size = carrier_size
         self.is_last = is_last
         self.with_cp = with_cp
@@ -78,37 +68,28 @@ class JoinedBlock(HATBlock):
             What the next block takes; of the last one, a map like that which the first took.
         """
         if isinstance(x, Tensor):
-            x = from_nhwc(x) if hw_shape is None else from_tokens(x, hw_shape)
-            windows = find_windows(x, self.side, self.carrier_size, self.shelf)
-            x = JoinedTokens(make_tokens(x, self.window.block.tokenizer, windows), windows)
-        tokens = run_block(self, x.tokens, x.windows, with_cp=self.with_cp)
+            x = as_map(x, hw_shape)
+            side = self.window.attention.window_size[0]
+            windows = find_windows(x, side, self.carrier_size, self.shelf)
+            x = make_tokens(x, self.window.block.tokenizer, windows), windows
+        tokens, windows = x
+        tokens = run_block(self, tokens, windows, with_cp=self.with_cp)
         if not self.is_last:
-            return JoinedTokens(tokens, x.windows)
-        grid = x.windows.grid
+            return tokens, windows
+        grid = windows.grid
         pixels = split_tokens(tokens, grid)[1]
         return pixels.unflatten(1, (grid.height, grid.width)) if hw_shape is None else pixels
 
 
-def carrier_layer(
-    channels: int, num_heads: int, mlp_ratio: float = 4.0, drop_path_rate: float = 0.0
-) -> AttentionLayer:
-    """Make the layer that attends among the carriers, with the host's heads."""
-    return AttentionLayer(channels, num_heads, mlp_ratio, drop_path_rate)
-
-
-OPTIONS = (
-    "carrier_size",
-    *options_of(carrier_layer, without=("channels", "num_heads")),
-    "with_cp",
-)
-
-
 def prepare_replace(
-    stage: Stage, as_window: Callable[[nn.Module], HostWindow], options: Mapping
-) -> Callable[[], list[str]]:
-    """Make the carriers of one stage; what is returned attaches them and tells their names."""
-    options = {"carrier_size": 2, "with_cp": stage.with_cp, **options}
-    carrier_size, with_cp = options.pop("carrier_size"), options.pop("with_cp")
+    as_window: Callable[[nn.Module], HostWindow],
+    stage: Stage,
+    carrier_size: int = 2,
+    mlp_ratio: float = 4.0,
+    drop_path_rate: float = 0.0,
+    with_cp: bool | None = None,
+) -> Callable[[], None]:
+    """Make the carriers of one stage, with the host's heads; what is returned attaches them."""
     check_at_least_one(carrier_size=carrier_size)
     windows = [as_window(block) for block in stage.blocks]
     side = common_window(stage.path, windows)
@@ -119,27 +100,22 @@ def prepare_replace(
     hats = [
         JoinedBlock(
             window,
-            carrier_layer(stage.channels, window.attention.num_heads, **options),
-            side,
+            AttentionLayer(stage.channels, window.attention.num_heads, mlp_ratio, drop_path_rate),
             carrier_size,
             is_last=window is windows[-1],
-            with_cp=with_cp,
+            with_cp=stage.with_cp if with_cp is None else with_cp,
         )
         for window in windows
     ]
-    for module in (tokenizer, *hats):
-        module.apply(initialize)
-        make_alike(module, stage)
+    made = nn.ModuleList((tokenizer, *hats))
+    made.apply(initialize)
+    make_alike(made, stage)
 
-    def attach() -> list[str]:
+    def attach() -> None:
         for window, hat in zip(windows, hats, strict=True):
             window.block.hat = hat
             window.block.forward = hat.run
         windows[0].block.tokenizer = tokenizer
-        return [
-            f"{stage.path}.0.tokenizer",
-            *(f"{stage.path}.{i}.hat" for i in range(len(hats))),
-        ]
 
     return attach
 

@@ -349,7 +349,7 @@ def test_other_hosts_can_be_registered():
 
     def stages(net):
         return [
-            Stage("body", str(i), blocks, blocks[0].out_channels, "NCHW")
+            Stage(f"body.{i}", blocks, blocks[0].out_channels, "NCHW")
             for i, blocks in enumerate(net.body)
         ]
 
