@@ -54,10 +54,6 @@ def run_all(job: Callable, tasks: Iterable, workers: int, file: Path) -> None:
             print(f"{done}/{len(tasks)} {record['config']}", flush=True)
 
 
-def _step(task: tuple[str, str], arch: str, seconds: int) -> dict:
-    return step_one(*task[:1], arch, task[1], seconds)
-
-
 def prepare(arguments: Namespace) -> tuple[list[str], Namespace]:
     """The names of the configs to go through."""
     for option in ("workers", "timeout"):
@@ -77,13 +73,13 @@ def run(prepared: tuple[list[str], Namespace]) -> int:
     swapped_file = arguments.results.with_suffix(".swaps.jsonl")
     limits = dict(arch=arguments.arch, seconds=arguments.timeout)
 
-    swaps = {record["config"]: record for record in read_records(swapped_file)}
-    again = {"failed", "unreadable"} if arguments.retry else set()
+    swaps = read_records(swapped_file, "config")
+    again = ("failed", "unreadable") if arguments.retry else ()
     todo = [name for name in names if name not in swaps or swaps[name]["status"] in again]
     run_all(partial(swap_one, **limits), todo, arguments.workers, swapped_file)
-    swaps = {record["config"]: record for record in read_records(swapped_file)}
+    swaps = read_records(swapped_file, "config")
 
-    steps = {record["model"]: record for record in read_records(arguments.results)}
+    steps = read_records(arguments.results, "model")
     keys: dict[str, str] = {}  # of each model, the first config that has it
     for name in names:
         if swaps[name]["status"] == "swapped":
@@ -93,7 +89,7 @@ def run(prepared: tuple[list[str], Namespace]) -> int:
         for key, name in keys.items()
         if key not in steps or (arguments.retry and steps[key]["reason"])
     ]
-    run_all(partial(_step, **limits), models, arguments.workers, arguments.results)
-    steps = {record["model"]: record for record in read_records(arguments.results)}
+    run_all(partial(step_one, **limits), models, arguments.workers, arguments.results)
+    steps = read_records(arguments.results, "model")
     write_report([swaps[name] for name in names], steps, arguments.arch, arguments.out)
     return 0

@@ -14,7 +14,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from mmfastervit.archs import ARCHS
-from mmfastervit.config.finding import base_name, config_files, read_config
+from mmfastervit.config.finding import base_name, read_config
 from mmfastervit.swap import SwapAuditError
 from mmfastervit.swap.audit import audit
 from mmfastervit.swap.check import check
@@ -70,8 +70,7 @@ def prepare(arguments: Namespace) -> tuple[Swap, Namespace]:
         raise ValueError("--list writes nothing: leave out --out, or --list")
     original = read_config(arguments.config)
     if arguments.out:
-        sources = config_files(arguments.config)
-        check_target(arguments.out, force=arguments.force, sources=sources)
+        check_target(arguments.out, original, arguments.force)
     unknown = sorted(set(arguments.backbone_options) - set(OPTIONS))
     if unknown:
         raise ValueError(f"--backbone-options: no {unknown}; there are {', '.join(OPTIONS)}")

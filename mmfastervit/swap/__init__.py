@@ -1,7 +1,8 @@
 """Swapping the backbone of an existing OpenMMLab config for FasterViT."""
 
-from .changes import Change, Outcome
-from .context import Context
+from mmfastervit.config.changes import Change
+
+from .context import Context, Outcome
 from .errors import SwapAuditError, SwapRefusedError
 from .planning import Swap, plan_swap, swap_backbone
 from .rules import register_rule

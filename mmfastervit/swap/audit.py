@@ -1,7 +1,7 @@
 """Whether the built heads of the swapped model read what those of the original did."""
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,15 +12,17 @@ from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
+from mmfastervit.config.building import ShapesOnly, without_weights
 from mmfastervit.config.tree import Path, dotted, plain, value_at, walk
 from mmfastervit.logs import warnings_only
 
 from .errors import SwapAuditError
-from .levels import Level, is_dilated, nominal_stride
+from .levels import is_dilated, nominal_stride
 from .planning import Swap
-from .probing import IMAGE_SIZE, ShapesOnly, measure, without_weights
-from .zoo import DECODE_KEYS, necks_of
+from .probing import IMAGE_SIZE, channels_of, measure_part, necks_of
+from .zoo import DECODE_KEYS
 
 _DECLARED = ("strides", "featmap_strides", "feature_strides")
 _NOT_HEADS = ("backbone", "neck", "data_preprocessor")
@@ -31,17 +33,15 @@ class Watched:
     """What was seen of a built model.
 
     Args:
-        backbone: The maps that its backbone gives out.
-        neck: The positions of those that anything is made of before the heads.
-        maps: The maps that reach its heads.
+        strides: Of the maps that reach its heads.
+        unread: The positions of the backbone's maps that nothing is made of before the heads.
         reads: Of each head, by name, the positions of those that it makes something of.
         failures: Of each head that could not be run to its end, why.
-        misfits: Of each decode head that was built for other channels than it reads, which.
+        misfits: Of each decode head, for which other channels it was built than it reads, if so.
     """
 
-    backbone: list[Level]
-    neck: list[int]
-    maps: list[Level]
+    strides: list[int]
+    unread: list[int]
     reads: dict[str, list[int]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     misfits: dict[str, str] = field(default_factory=dict)
@@ -63,53 +63,39 @@ def audit(swap: Swap) -> list[str]:
     configs = (plain(cfg.to_dict()) for cfg in (swap.original, swap.config))
     parts = [value_at(cfg, swap.model_path) for cfg in configs]
     scope = swap.original.get("default_scope")
-    in_channels = parts[0]["backbone"].get("in_channels") or 3
-    levels, out = measure(parts[0]["backbone"], necks_of(parts[0]), scope, in_channels)
+    levels, out = measure_part(parts[0], scope)
+    may_coarsen, old, unseen = is_dilated(levels), None, ""
     try:
-        _, new_out = measure(parts[1]["backbone"], necks_of(parts[1]), scope, in_channels)
-    except ValueError as error:
-        raise SwapAuditError(f"the swapped model cannot be built and run: {error}") from error
-    may_coarsen = is_dilated(levels)
-    try:
-        old = watch(parts[0], scope, in_channels)
+        old = watch(parts[0], scope)
     except Exception as error:  # what a model of the zoo lacks here, or its own defects
         reason = " ".join(str(error).split())
         unseen = f"the original cannot be built here ({reason}): its heads were not watched"
-        differences = [unseen, *_compare("heads", _strides(out), _strides(new_out), may_coarsen)]
+    try:
+        _, new_out = measure_part(parts[1], scope)
+        new = watch(parts[1], scope) if old else None
+    except Exception as error:  # whatever building or running it raises
+        raise SwapAuditError(f"the swapped model cannot be built and run: {error}") from error
+    strides = [[level.stride for level in maps] for maps in (out, new_out)]
+    if old is None or new is None:
+        differences = [unseen, *_compare("heads", strides[0], strides[1], may_coarsen)]
     else:
-        try:
-            new = watch(parts[1], scope, in_channels)
-        except Exception as error:  # whatever building or running it raises
-            raise SwapAuditError(f"the swapped model cannot be built and run: {error}") from error
-        if necks_of(parts[1]) and not swap.config.get("find_unused_parameters"):
-            _check_all_read(new)
+        if new.unread and necks_of(parts[1]) and not swap.config.get("find_unused_parameters"):
+            raise SwapAuditError(f"maps {new.unread} of the new backbone are read by nothing")
         differences = list(_compare_models(old, new, may_coarsen))
-    _check_declared(parts, swap.model_path, out, new_out)
+    _check_declared(parts, swap.model_path, strides)
     return differences
-
-
-def _check_all_read(seen: Watched) -> None:
-    """A map that nothing reads leaves weights without a gradient."""
-    unread = [i for i in range(len(seen.backbone)) if i not in seen.neck]
-    if unread:
-        raise SwapAuditError(f"maps {unread} of the new backbone are read by nothing")
 
 
 def _compare_models(old: Watched, new: Watched, may_coarsen: bool) -> Iterator[str]:
     for head, before in old.reads.items():
-        wrong = new.misfits.get(head, "" if head in old.failures else new.failures.get(head, ""))
+        wrong = new.misfits.get(head) or (head not in old.failures and new.failures.get(head))
         if wrong:
             raise SwapAuditError(f"{head} cannot run any more: {wrong}")
-        strides = _strides(old.maps[i] for i in before)
-        yield from _compare(
-            head, strides, _strides(new.maps[i] for i in new.reads.get(head, ())), may_coarsen
-        )
+        strides = [old.strides[i] for i in before]
+        now = [new.strides[i] for i in new.reads.get(head, ())]
+        yield from _compare(head, strides, now, may_coarsen)
     if not any(head.startswith(DECODE_KEYS) for head in old.reads):  # those choose among maps
-        yield from _compare("heads", _strides(old.maps), _strides(new.maps), may_coarsen)
-
-
-def _strides(levels: Iterable[Level]) -> list[int]:
-    return [level.stride for level in levels]
+        yield from _compare("heads", old.strides, new.strides, may_coarsen)
 
 
 def _compare(name: str, old: list[int], new: list[int], may_coarsen: bool) -> Iterator[str]:
@@ -122,36 +108,32 @@ def _compare(name: str, old: list[int], new: list[int], may_coarsen: bool) -> It
     yield f"{name} read strides {old}, and now {new}"
 
 
-def _check_declared(
-    parts: Sequence[dict], path: Path, old: Sequence[Level], new: Sequence[Level]
-) -> None:
+def _check_declared(parts: Sequence[dict], path: Path, true: Sequence[list[int]]) -> None:
     """A head that declared the true strides must declare the true ones again."""
-    true = [_strides(old), _strides(new)]
-    declared = [
+    old, new = (
         {
             dotted(place): list(value)
             for place, value in walk(part, path, skip=("backbone", "neck"))
             if place[-1] in _DECLARED and isinstance(value, (list, tuple))
         }
         for part in parts
-    ]
-    for place, before in declared[0].items():
-        after = declared[1].get(place)
-        was_true = before == true[0][: len(before)]
-        if was_true and after != true[1][: len(after or ())]:
+    )
+    for place, before in old.items():
+        after = new.get(place)
+        if before == true[0][: len(before)] and after != true[1][: len(after or ())]:
             raise SwapAuditError(f"{place} declares strides {after}, and the maps have {true[1]}")
 
 
-def watch(part: dict, scope: str | None, in_channels: int) -> Watched:
+def watch(part: dict, scope: str | None) -> Watched:
     """Build a model from its config and run it on an image, head by head."""
     with DefaultScope.overwrite_default_scope(scope), warnings_only(), torch.no_grad():
         try:
             with ShapesOnly():
                 model = _build(part).to("meta")
-            return _run(model, in_channels, "meta")
+            return _run(model, channels_of(part), "meta")
         except (AssertionError, NotImplementedError, RuntimeError, TypeError):
             # operators, and settings of losses, that want tensors with memory
-            return _run(_build(part), in_channels, "cpu")
+            return _run(_build(part), channels_of(part), "cpu")
 
 
 def _build(part: dict) -> BaseModel:
@@ -166,11 +148,10 @@ def _run(model: BaseModel, in_channels: int, device: str) -> Watched:
     with torch.device(device):
         with of_backbone:
             maps = _listed(model.extract_feat(torch.zeros(1, in_channels, side, side)))
-        passed_on = {i for i, features in enumerate(given) if any(features is m for m in maps)}
+        of_backbone.note(maps)  # some are handed on as they are
         seen = Watched(
-            [_level(features, side) for features in given],
-            sorted(of_backbone.places | passed_on),
-            [_level(features, side) for features in maps],
+            [nominal_stride(side, one.shape[-1]) if one.ndim == 4 else 0 for one in maps],
+            [i for i in range(len(given)) if i not in of_backbone.places],
         )
         before = None
         for name, head in _heads(model):
@@ -180,7 +161,7 @@ def _run(model: BaseModel, in_channels: int, device: str) -> Watched:
                 with reads:
                     if hasattr(head, "_transform_inputs"):  # a decode head of mmseg
                         chosen = _listed(head._transform_inputs(maps))
-                        seen.misfits.update(_misfit(name, head.in_channels, chosen))
+                        seen.misfits[name] = _misfit(head.in_channels, chosen)
                     before = _call(head, maps, before, side)
             except Exception as error:  # a head of the zoo, run on what it may not be made for
                 if device == "meta" and _wants_memory(error):
@@ -204,11 +185,6 @@ def _listed(maps: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
     return (maps,) if isinstance(maps, Tensor) else tuple(maps)
 
 
-def _level(features: Tensor, image: int) -> Level:
-    is_map = features.ndim == 4
-    return Level(features.shape[1], nominal_stride(image, features.shape[-1]) if is_map else 0)
-
-
 def _heads(model: BaseModel) -> Iterator[tuple[str, Any]]:
     """What may read the maps: the model's parts after the neck, those of a RoI head one by one."""
     if hasattr(model, "pre_transformer"):
@@ -227,13 +203,13 @@ def _parts(name: str, module: nn.Module) -> Iterator[tuple[str, Any]]:
         yield from _parts(f"{name}.{inner}", child)
 
 
-def _misfit(name: str, declared: Any, maps: Sequence[Tensor]) -> dict[str, str]:
+def _misfit(declared: Any, maps: Sequence[Tensor]) -> str:
     """What is wrong with the channels that a head declares; of maps it may read the last alone."""
     wanted = list(declared) if isinstance(declared, Sequence) else [declared]
     found = [features.shape[1] for features in maps]
     both = min(len(wanted), len(found))
     fits = wanted[-both:] == found[-both:]
-    return {} if fits else {name: f"channels {wanted} declared, {found} read"}
+    return "" if fits else f"channels {wanted} declared, {found} read"
 
 
 def _call(head: Any, maps: tuple[Tensor, ...], before: Any, side: int) -> Any:
@@ -267,19 +243,14 @@ class _Reads(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable, types: Any, args: Sequence = (), kwargs: Mapping | None = None
     ) -> Any:
-        given = [*args, *(kwargs or {}).values()]
+        given = tree_leaves((args, kwargs))
         try:
             made = func(*args, **(kwargs or {}))
         except Exception:
             self.note(given)
             raise
-        if isinstance(made, Tensor) or (
-            isinstance(made, (list, tuple)) and any(isinstance(one, Tensor) for one in made)
-        ):
+        if any(isinstance(one, Tensor) for one in tree_leaves(made)):
             self.note(given)
-            for one in given:
-                if isinstance(one, (list, tuple)):
-                    self.note(one)
         return made
 
     def note(self, given: Sequence) -> None:

@@ -12,13 +12,13 @@ from mmengine.model import BaseModel, revert_sync_batchnorm
 from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
 
-from mmfastervit.config.tree import plain, rebuild, type_name, value_at
+from mmfastervit.config.building import without_weights
+from mmfastervit.config.tree import Path, plain, rebuild, type_name, value_at
 from mmfastervit.logs import warnings_only
 
 from .audit import audit
 from .errors import SwapAuditError
 from .planning import Swap
-from .probing import without_weights
 from .samples import image_size, make_batch
 from .zoo import CHOOSE_QUERIES
 
@@ -43,14 +43,23 @@ def check(swap: Swap) -> list[str]:
         "every head reads maps of the strides it read before"
     ]
     cfg = plain(swap.config.to_dict())
-    with generated_run(cfg.get("default_scope")):
-        model = build(cfg, swap.model_path)
-        batch = make_batch(cfg, value_at(cfg, swap.model_path), cfg.get("default_scope"))
+    return lines + [line for _, line in steps(cfg, swap.model_path) if line]
+
+
+def steps(cfg: dict, model_path: Path) -> Iterator[tuple[str, str]]:
+    """Build a model, train it one step and let it predict; yield each that is done, and a line."""
+    scope = cfg.get("default_scope")
+    with generated_run(scope):
+        model = build(cfg, model_path)
+        yield "built", ""
+        batch = make_batch(cfg, value_at(cfg, model_path), scope)
         loss = train_once(model, cfg, batch)
-        lines.append(f"one training step: loss {loss:.3g}, every backbone parameter has a gradient")
+        yield (
+            "trained",
+            f"one training step: loss {loss:.3g}, every backbone parameter has a gradient",
+        )
         results = predict_once(model, batch)
-        lines.append(f"one inference step: {results} prediction")
-    return lines
+        yield "predicted", f"one inference step: {results} prediction"
 
 
 @contextmanager
@@ -67,7 +76,7 @@ def generated_run(scope: str | None) -> Iterator[None]:
         yield
 
 
-def build(cfg: dict, model_path: tuple) -> BaseModel:
+def build(cfg: dict, model_path: Path) -> BaseModel:
     """Build the model at ``model_path`` with fresh weights, for one process without a GPU."""
     part = without_weights(value_at(cfg, model_path))
     if "data_preprocessor" not in part:

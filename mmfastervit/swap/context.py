@@ -7,14 +7,15 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmfastervit.config.changes import Change
 from mmfastervit.config.finding import read_config
 from mmfastervit.config.tree import Path, dict_at, plain, type_name, value_at
 
 from .errors import SwapRefusedError
 from .levels import Level, stages_for
-from .probing import measure
+from .probing import channels_of, measure, measure_part, necks_of
 from .replacement import checkpoint_for, fastervit_config, settings_of
-from .zoo import check_model, check_parts, nearest_config, necks_of, used_levels
+from .zoo import check_model, check_parts, nearest_config, used_levels
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Context:
     @property
     def in_channels(self) -> int:
         """Channels of an image."""
-        return self.part["backbone"].get("in_channels") or 3
+        return channels_of(self.part)
 
     def section(self, *path: str | int) -> dict:
         """A dict of the config; an empty one where there is none."""
@@ -72,6 +73,19 @@ class Context:
     def new_out(self, necks: Sequence[dict] = ()) -> tuple[Level, ...]:
         """Levels that FasterViT gives out, or those after ``necks``, their configs."""
         return measure(self.backbone, necks, self.scope, self.in_channels)[1]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rule of the swap does.
+
+    Args:
+        changes: Every value that it sets.
+        notes: Consequences that no single change shows.
+    """
+
+    changes: Sequence[Change] = ()
+    notes: Sequence[str] = ()
 
 
 def make_context(
@@ -93,10 +107,10 @@ def make_context(
     part = value_at(tree, path)
     check_parts(part, scope)
     checkpoint = checkpoint_for(arch, pretrained)
-    in_channels = part["backbone"].get("in_channels") or 3
+    in_channels = channels_of(part)
     if in_channels != 3 and pretrained is None:
         checkpoint = None  # the published stem reads three channels
-    old, old_out = measure(part["backbone"], necks_of(part), scope, in_channels)
+    old, old_out = measure_part(part, scope)
     used = used_levels(part, old)
     all_stages = stages_for(old, nearest_config(part, scope))
     stages = tuple(all_stages[i] for i in used)

@@ -97,17 +97,3 @@ def is_dilated(levels: Sequence[Level]) -> bool:
     if strides == [_DC5_STRIDE]:
         return False
     return len(set(strides)) < len(strides) or any(level.dilation > 1 for level in levels)
-
-
-def match_order(wanted: Sequence[int], levels: Sequence[Level]) -> tuple[int, ...] | None:
-    """Say which level each entry of an ``in_channels`` list means: as they come, or reversed.
-
-    Returns:
-        Positions in ``levels``; None when the channels fit neither way.
-    """
-    channels = [level.channels for level in levels]
-    forward = tuple(range(len(levels)))
-    for order in (forward, forward[::-1]):
-        if [channels[i] for i in order] == list(wanted):
-            return order
-    return None

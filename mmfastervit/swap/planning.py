@@ -7,9 +7,9 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmfastervit.config.changes import Change, apply_changes
 from mmfastervit.config.tree import Path
 
-from .changes import Change, apply_changes
 from .context import make_context
 from .rules import RULES
 

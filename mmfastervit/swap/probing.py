@@ -1,7 +1,7 @@
 """What a backbone and its neck give out, found by building and running them."""
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
+from mmfastervit.config.building import ShapesOnly, without_weights
 from mmfastervit.config.tree import plain, rebuild, type_name
 from mmfastervit.explaining import explained
 
@@ -19,6 +19,22 @@ from .levels import Level, nominal_stride
 
 IMAGE_SIZE = 512
 POOLING = "GlobalAveragePooling"
+
+
+def necks_of(part: dict) -> tuple[dict, ...]:
+    """The necks of a model, in order; most have one, some none."""
+    neck = part.get("neck") or ()
+    return (neck,) if isinstance(neck, dict) else tuple(neck)
+
+
+def channels_of(part: dict) -> int:
+    """Channels of a model's images."""
+    return part["backbone"].get("in_channels") or 3
+
+
+def measure_part(part: dict, scope: str | None) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+    """:func:`measure` the backbone and the necks of a model, by its config."""
+    return measure(part["backbone"], necks_of(part), scope, channels_of(part))
 
 
 def measure(
@@ -38,20 +54,16 @@ def measure(
     Raises:
         ValueError: the backbone or a neck can't be built, or gives no maps of such an image.
     """
-    image = ((in_channels, IMAGE_SIZE),)
-    after: tuple[tuple[int, int], ...]
-    name = type_name(backbone.get("type", "without a type"))
+    name, *listed = (type_name(one.get("type", "without a type")) for one in (backbone, *necks))
     size = f"a {IMAGE_SIZE}x{IMAGE_SIZE} image"
     with explained(f"the backbone {name} can't be built and run on {size} by its config"):
-        maps = _measure(_source([backbone]), scope, image)
-    if any(type_name(neck.get("type", "")) == POOLING for neck in necks):
+        maps = after = _measure(_source([backbone]), scope, ((in_channels, IMAGE_SIZE),))
+    if POOLING in listed:
         after = ((maps[-1][0], 0),)  # whatever its window, for the image it was made for
     elif necks:
-        listed = ", ".join(type_name(neck.get("type", "without a type")) for neck in necks)
-        with explained(f"the neck {listed} can't be built and run after {name} by its config"):
+        neck = ", ".join(listed)
+        with explained(f"the neck {neck} can't be built and run after {name} by its config"):
             after = _measure(_source(necks), scope, maps)
-    else:
-        after = maps
     return _with_dilations(_levels(maps), backbone), _levels(after)
 
 
@@ -65,38 +77,6 @@ def _name_classes(node: dict) -> dict:
         key: f"{value.__module__}.{value.__qualname__}" if isinstance(value, type) else value
         for key, value in node.items()
     }
-
-
-def without_weights(part: Any) -> Any:
-    """Drop whatever would load a checkpoint when the part is built or initialised."""
-
-    def drop(node: dict) -> dict:
-        kept = {key: value for key, value in node.items() if key != "init_cfg"}
-        if kept.get("pretrained"):
-            kept["pretrained"] = False if kept["pretrained"] is True else None
-        return kept
-
-    return rebuild(part, drop)
-
-
-class ShapesOnly(TorchFunctionMode):
-    """Give parameters no memory, and leave tables that are read while a model is built alone."""
-
-    factories = frozenset((torch.empty, torch.zeros, torch.ones, torch.randn, torch.rand))
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        kwargs = dict(kwargs or {})
-        if args and isinstance(args[0], Tensor) and args[0].is_meta and _fills(func):
-            return args[0]
-        if func in self.factories:
-            kwargs["device"] = kwargs.get("device") or "meta"
-        return func(*args, **kwargs)
-
-
-def _fills(func: Callable) -> bool:
-    """Whether it is a method that works in place, as those that initialise a parameter do."""
-    name = func.__name__
-    return name.endswith("_") and not name.startswith("_") and name != "requires_grad_"
 
 
 @lru_cache(maxsize=256)

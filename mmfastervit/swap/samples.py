@@ -33,7 +33,7 @@ def make_batch(cfg: dict, model: dict, scope: str | None) -> dict[str, list]:
     make = {"mmseg": _segmentation, "mmpretrain": _classification}.get(scope or "", _detection)
     kind = type_name(model["type"])
     if kind in ("BaseReID", "ImageClassifier"):
-        make = _identity if kind == "BaseReID" else _classification
+        make = _classification
     samples = [make(cfg, model, i, (height, width)) for i in range(BATCH)]
     if kind == "Mask2FormerVideo":
         return _as_video(images, samples)
@@ -134,15 +134,12 @@ def _segmentation(cfg: dict, model: dict, index: int, size: tuple[int, int]) -> 
 
 
 def _classification(cfg: dict, model: dict, index: int, size: tuple[int, int]) -> BaseDataElement:
-    from mmpretrain.structures import DataSample
+    if type_name(model["type"]) == "BaseReID":
+        from mmdet.structures import ReIDDataSample as DataSample
+    else:
+        from mmpretrain.structures import DataSample
 
     return DataSample(metainfo=_meta(index, size)).set_gt_label(index % count_classes(model))
-
-
-def _identity(cfg: dict, model: dict, index: int, size: tuple[int, int]) -> BaseDataElement:
-    from mmdet.structures import ReIDDataSample
-
-    return ReIDDataSample(metainfo=_meta(index, size)).set_gt_label(index % count_classes(model))
 
 
 def _as_video(images: list[Tensor], samples: list) -> dict[str, list]:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from mmfastervit.config.changes import Change, without_marker
 from mmfastervit.config.tree import ABSENT, dotted, plain, type_name, value_at
 
-from .changes import Change, without_marker
 from .planning import Swap
 
 _LONG = 120

@@ -11,6 +11,7 @@ from mmfastervit.config.tree import Path, dict_at, type_name, walk
 
 from .errors import SwapRefusedError
 from .levels import Level, is_dilated
+from .probing import necks_of
 
 Also = Callable[[dict, Sequence[Level], Sequence[Level]], Iterable[tuple[str, Any, str]]]
 
@@ -36,7 +37,8 @@ class Reader:
         joins: Whether it combines its map, pixel by pixel, with what the head before it gives out.
         also: From its config, the old levels and the new ones to other arguments that follow: name,
             new value and reason of each.
-        refused: Why the backbone of a model with it can't be swapped; None where it can.
+        refused: Why the backbone of a model with it can't be swapped, to end "its neck NAME ...";
+            None where it can.
     """
 
     channels: str = "in_channels"
@@ -45,28 +47,19 @@ class Reader:
     wants_all: bool = False
     joins: bool = False
     also: Also | None = None
-    refused: Refusal | None = None
+    refused: str | Refusal | None = None
 
 
-def register_reader(
-    name: str,
-    *,
-    channels: str = "in_channels",
-    index: str = "in_index",
-    reads: Callable[[dict, int], Sequence[int]] | None = None,
-    wants_all: bool = False,
-    also: Also | None = None,
-    refused: str | None = None,
-) -> None:
+def register_reader(name: str, **how: Any) -> None:
     """Say how a neck or head that this package does not know reads the backbone's maps.
 
     Args:
         name: Its ``type`` in configs, without the package.
-        channels: See :class:`Reader`, as for the next four.
-        refused: Why the backbone of a model with it can't be swapped, to end "its neck NAME ...".
+        how: The arguments of :class:`Reader`.
 
     Raises:
         ValueError: A reader of this name is known already.
+        TypeError: An unknown argument.
 
     Example, of a neck that reads the last two maps and calls their channels ``widths``::
 
@@ -76,8 +69,7 @@ def register_reader(
     """
     if name in READERS:
         raise ValueError(f"how {name} reads is known already: {READERS[name]}")
-    refusal = None if refused is None else Refusal(refused)
-    READERS[name] = Reader(channels, index, reads, wants_all, False, also, refusal)
+    READERS[name] = Reader(**how)
 
 
 def reader_of(part: Mapping) -> Reader:
@@ -151,24 +143,6 @@ _DISTILS = (
     "distils a second detector, whose backbone and checkpoint are its own, on the same "
     "preprocessed images"
 )
-_PLAIN_VIT = Refusal(
-    "is a plain vision transformer, whose maps all have one stride; the head is made for that"
-)
-_TWO_BRANCHES = Refusal(
-    "is the segmentation method itself: the branches at several resolutions are its point, and "
-    "the heads read their fusion",
-    _FPN_SEG,
-)
-_ENCODER_DECODER = Refusal(
-    "holds encoder and decoder in one, and its heads read the decoder's maps of high resolution",
-    _FPN_SEG,
-)
-_DETECTORS = Refusal(
-    "is the method itself: switchable atrous convolution, or a pyramid that feeds back into the "
-    "backbone",
-    _CASCADE,
-)
-
 MODELS_REFUSED: Mapping[str, Refusal] = {
     "GLIP": Refusal(_TEXT_TOWER, _ATSS),
     "GroundingDINO": Refusal(_TEXT_TOWER, _DINO),
@@ -182,35 +156,39 @@ MODELS_REFUSED: Mapping[str, Refusal] = {
     "LAD": Refusal(_DISTILS, "mmdet::paa/paa_r50_fpn_1x_coco.py"),
 }
 
-BACKBONES_REFUSED: Mapping[str, Refusal] = {
-    "VisionTransformer": _PLAIN_VIT,
-    "BEiT": _PLAIN_VIT,
-    "MAE": _PLAIN_VIT,
-    "BiSeNetV1": _TWO_BRANCHES,
-    "BiSeNetV2": _TWO_BRANCHES,
-    "CGNet": Refusal(
+_OF_BACKBONES: Mapping[Refusal, Sequence[str]] = {
+    Refusal(
+        "is a plain vision transformer, whose maps all have one stride; the head is made for that"
+    ): ("VisionTransformer", "BEiT", "MAE"),
+    Refusal(
+        "is the segmentation method itself: the branches at several resolutions are its point, and "
+        "the heads read their fusion",
+        _FPN_SEG,
+    ): ("BiSeNetV1", "BiSeNetV2", "DDRNet", "FastSCNN", "ICNet", "PIDNet", "STDCContextPathNet"),
+    Refusal(
         "is the segmentation method itself: its head is a bare classifier on its map of stride 8",
         _FPN_SEG,
-    ),
-    "DDRNet": _TWO_BRANCHES,
-    "ERFNet": _ENCODER_DECODER,
-    "FastSCNN": _TWO_BRANCHES,
-    "ICNet": _TWO_BRANCHES,
-    "PIDNet": _TWO_BRANCHES,
-    "STDCContextPathNet": _TWO_BRANCHES,
-    "UNet": _ENCODER_DECODER,
-    "VPD": Refusal("is a text-to-image diffusion network with a text tower"),
-    "HourglassNet": Refusal(
+    ): ("CGNet",),
+    Refusal(
+        "holds encoder and decoder in one, and its heads read the decoder's maps of high "
+        "resolution",
+        _FPN_SEG,
+    ): ("ERFNet", "UNet"),
+    Refusal("is a text-to-image diffusion network with a text tower"): ("VPD",),
+    Refusal(
         "gives out one map a stack, all of stride 4, and the detector has a set of heads for each",
         "mmdet::centernet/centernet-update_r50_fpn_8xb8-amp-lsj-200e_coco.py",
-    ),
-    "DetectoRS_ResNet": _DETECTORS,
-    "DetectoRS_ResNeXt": _DETECTORS,
-    "TridentResNet": Refusal(
-        "is the method itself: three branches of different dilation share its weights",
-        _FASTER,
-    ),
+    ): ("HourglassNet",),
+    Refusal(
+        "is the method itself: switchable atrous convolution, or a pyramid that feeds back into "
+        "the backbone",
+        _CASCADE,
+    ): ("DetectoRS_ResNet", "DetectoRS_ResNeXt"),
+    Refusal(
+        "is the method itself: three branches of different dilation share its weights", _FASTER
+    ): ("TridentResNet",),
 }
+BACKBONES_REFUSED = {name: why for why, names in _OF_BACKBONES.items() for name in names}
 
 # Transforms that know the mean of the images.
 KNOW_THE_MEAN = {"Normalize", "Expand", "RandomCenterCropPad"}
@@ -244,14 +222,6 @@ class Reading(NamedTuple):
 
     indices: tuple[int, ...]
     why: str = "FasterViT gives out only the maps that are read"
-
-
-def necks_of(part: dict) -> tuple[dict, ...]:
-    """The necks of a model, in order; most have one, some none."""
-    neck = part.get("neck")
-    if not neck:
-        return ()
-    return tuple(neck) if isinstance(neck, (list, tuple)) else (neck,)
 
 
 def decode_heads(part: dict, path: Path = ()) -> Iterator[tuple[Path, dict]]:
@@ -369,7 +339,8 @@ def nearest_config(part: dict, scope: str | None) -> str | None:
     return NEAREST_OF_MODEL.get(type_name(part.get("type", "")), of_package)
 
 
-def _refuse(refusal: Refusal | None, place: str, part: dict, nearest: str | None) -> None:
+def _refuse(refusal: str | Refusal | None, place: str, part: dict, nearest: str | None) -> None:
     if refusal is not None:
+        refusal = Refusal(refusal) if isinstance(refusal, str) else refusal
         kind = type_name(part["type"])
         raise SwapRefusedError(f"its {place} {kind} {refusal.reason}", refusal.nearest or nearest)

@@ -90,7 +90,7 @@ def test_a_model_that_cannot_be_built_is_a_wrong_result(tiny_arch):
 def test_what_is_seen_is_what_the_heads_make_something_of(name, reads, tiny_arch):
     swap = plan_swap(name, tiny_arch)
     model = plain(swap.config.model.to_dict())
-    seen = watch(model, swap.config.default_scope, 3)
+    seen = watch(model, swap.config.default_scope)
     assert seen.reads == reads
     assert bool(audit(swap)) == (name == ENCNET)  # which was dilated, as is stated
 
@@ -98,7 +98,7 @@ def test_what_is_seen_is_what_the_heads_make_something_of(name, reads, tiny_arch
 def test_watching_leaves_the_config_as_it_was(tiny_arch):
     model = plain(plan_swap(DETR, tiny_arch).config.model.to_dict())
     before = plain(model)
-    watch(model, "mmdet", 3)
+    watch(model, "mmdet")
     assert model == before
     assert MODELS.get("mmfastervit.FasterViT") is not None
 

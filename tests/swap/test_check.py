@@ -5,9 +5,9 @@ import logging
 import pytest
 from mmengine.logging import MMLogger
 
+from mmfastervit.config.changes import Change
 from mmfastervit.config.tree import ABSENT
 from mmfastervit.swap import SwapAuditError, plan_swap
-from mmfastervit.swap.changes import Change
 from mmfastervit.swap.check import check
 from mmfastervit.swap.planning import Swap
 

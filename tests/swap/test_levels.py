@@ -3,7 +3,7 @@
 import pytest
 
 from mmfastervit.swap import SwapRefusedError
-from mmfastervit.swap.levels import Level, match_order, nominal_stride, stages_for
+from mmfastervit.swap.levels import Level, nominal_stride, stages_for
 
 
 def levels(*strides: int, dilations: tuple[int, ...] = ()) -> list[Level]:
@@ -60,13 +60,6 @@ def test_maps_of_a_network_that_says_its_dilations_go_by_depth(strides, dilation
 def test_strides_without_a_stage_are_refused_with_the_reason(strides, reason):
     with pytest.raises(SwapRefusedError, match=f"{reason}.*can: mmdet::near.py"):
         stages_for(levels(*strides), "mmdet::near.py")
-
-
-def test_a_list_of_channels_is_read_forwards_or_backwards_and_nothing_else():
-    maps = levels(8, 16, 32)
-    assert match_order([64, 128, 192], maps) == (0, 1, 2)
-    assert match_order([192, 128, 64], maps) == (2, 1, 0)
-    assert match_order([64, 192, 128], maps) is None
 
 
 @pytest.mark.parametrize(("image", "side", "stride"), [(512, 64, 8), (512, 63, 8), (300, 19, 16)])

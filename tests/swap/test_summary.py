@@ -2,8 +2,8 @@
 
 from mmengine.config import Config
 
+from mmfastervit.config.changes import Change
 from mmfastervit.swap import Swap
-from mmfastervit.swap.changes import Change
 from mmfastervit.swap.summary import summarise
 
 

@@ -5,9 +5,9 @@ import ast
 import pytest
 from mmengine.config import Config
 
+from mmfastervit.config.changes import Change
 from mmfastervit.config.source import render
 from mmfastervit.config.tree import ABSENT
-from mmfastervit.swap.changes import Change
 from mmfastervit.swap.planning import Swap
 from mmfastervit.swap.writing import config_text, write_config
 

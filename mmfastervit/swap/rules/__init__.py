@@ -1,13 +1,12 @@
 """The rules of the swap, in the order in which they run: one file a subject.
 
 A rule looks at a :class:`~mmfastervit.swap.context.Context` and returns its
-:class:`~mmfastervit.swap.changes.Outcome`; it knows nothing of the other rules.
+:class:`~mmfastervit.swap.context.Outcome`; it knows nothing of the other rules.
 """
 
 from collections.abc import Callable
 
-from mmfastervit.swap.changes import Outcome
-from mmfastervit.swap.context import Context
+from mmfastervit.swap.context import Context, Outcome
 
 from . import backbone, images, optimizer, readers, weights
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from mmfastervit.archs import NUM_STAGES
+from mmfastervit.config.changes import Change
 from mmfastervit.config.tree import plain
 from mmfastervit.models.backbones.fastervit import STRIDES
-from mmfastervit.swap.changes import Change, Outcome
-from mmfastervit.swap.context import Context
+from mmfastervit.swap.context import Context, Outcome
 from mmfastervit.swap.levels import is_dilated
 from mmfastervit.swap.replacement import settings_of
 

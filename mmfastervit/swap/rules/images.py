@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mmfastervit.config.changes import Change
 from mmfastervit.config.tree import ABSENT, Path, type_name, value_at, walk
-from mmfastervit.swap.changes import Change, Outcome
-from mmfastervit.swap.context import Context
+from mmfastervit.swap.context import Context, Outcome
 from mmfastervit.swap.zoo import KNOW_THE_MEAN, TO_RGB
 
 MEAN = (123.675, 116.28, 103.53)

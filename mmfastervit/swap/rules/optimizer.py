@@ -5,10 +5,11 @@ import os
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from mmfastervit.config.changes import Change
 from mmfastervit.config.tree import ABSENT, dict_at, dotted, plain, type_name, value_at, walk
-from mmfastervit.swap.changes import Change, Outcome
-from mmfastervit.swap.context import Context
+from mmfastervit.swap.context import Context, Outcome
 from mmfastervit.swap.probing import parameter_names
 from mmfastervit.swap.zoo import SWIN_KEYS
 
@@ -16,7 +17,6 @@ from mmfastervit.swap.zoo import SWIN_KEYS
 _STEEP = {"SGD": 1e-3, "RMSprop": 1e-2}
 _OPTIMIZER = ("optim_wrapper", "optimizer")
 _PARAMWISE = ("optim_wrapper", "paramwise_cfg")
-_RECIPE_BATCH = 16
 _WARMUP_ITERS = 1500
 
 
@@ -32,21 +32,22 @@ class Recipe:
 
     lr: float
     weight_decay: float
-    batch: int = _RECIPE_BATCH
+    batch: int = 16
 
     def lr_for(self, batch: int) -> float:
         """Learning rate at another batch size: by the square root, to two digits."""
         return float(f"{self.lr * math.sqrt(batch / self.batch):.1e}")
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Images a step, as far as a config tells.
+RECIPES = {
+    "mmdet": Recipe(1e-4, 0.05),
+    "mmseg": Recipe(6e-5, 0.01),
+    "mmpretrain": Recipe(1e-3, 0.05, batch=1024),
+}
 
-    Args:
-        images: Their number.
-        source: Where it stands, for the summary.
-    """
+
+class Batch(NamedTuple):
+    """Images a step, and where a config tells of them, for the summary."""
 
     images: int
     source: str
@@ -79,13 +80,6 @@ def recipe_for(part: dict, scope: str | None) -> Recipe:
     return RECIPES["mmseg" if scope == "mmseg" or "decode_head" in part else "mmdet"]
 
 
-RECIPES = {
-    "mmdet": Recipe(1e-4, 0.05),
-    "mmseg": Recipe(6e-5, 0.01),
-    "mmpretrain": Recipe(1e-3, 0.05, batch=1024),
-}
-
-
 def batch_of(cfg: dict, filename: str | None, recipe: Recipe) -> Batch:
     """Images a step: by ``auto_scale_lr``, the file's name (``8xb2``), or the data loader."""
     base = dict_at(cfg, ("auto_scale_lr",)).get("base_batch_size")
@@ -95,17 +89,15 @@ def batch_of(cfg: dict, filename: str | None, recipe: Recipe) -> Batch:
     if named:
         return Batch(int(named[1]) * int(named[2]), f"{named[0]} in the file's name")
     on_one = dict_at(cfg, ("train_dataloader",)).get("batch_size")
+    source = "train_dataloader.batch_size on one GPU" if on_one else "assumed"
     more = "set optim_wrapper.optimizer.lr for another number"
-    if on_one:
-        return Batch(on_one, f"train_dataloader.batch_size on one GPU; {more}")
-    return Batch(recipe.batch, f"assumed; {more}")
+    return Batch(on_one or recipe.batch, f"{source}; {more}")
 
 
 def optimizer_notes(cfg: dict, recipe: Recipe, batch: Batch) -> Iterator[str]:
     """Say of an optimizer that stays what the recipe has, unless it is near."""
-    optimizer = dict_at(cfg, _OPTIMIZER)
+    optimizer, wanted = dict_at(cfg, _OPTIMIZER), recipe.lr_for(batch.images)
     kind, lr = type_name(optimizer.get("type", "")), optimizer.get("lr")
-    wanted = recipe.lr_for(batch.images)
     near = kind == "AdamW" and lr is not None and wanted / 2 <= lr <= wanted * 2
     if optimizer and kind not in _STEEP and not near:
         rate = "its default lr" if lr is None else f"lr {lr:g}"
@@ -120,18 +112,16 @@ def adapt_optimizer(cfg: dict, recipe: Recipe, batch: Batch) -> list[Change]:
 
     Any other optimizer is left as it is, see :func:`optimizer_notes`.
     """
-    optimizer = dict_at(cfg, _OPTIMIZER)
+    optimizer, lr = dict_at(cfg, _OPTIMIZER), recipe.lr_for(batch.images)
     kind = type_name(optimizer.get("type", ""))
     if kind not in _STEEP:
         return []
-    lr = recipe.lr_for(batch.images)
     now = dict(_delete_=True, type="AdamW", lr=lr, weight_decay=recipe.weight_decay)
     why = (
         f"the recipe's AdamW, lr {recipe.lr:g} for {recipe.batch} images a step, here {lr:g} for "
         f"{batch.images} ({batch.source}); --keep-optimizer leaves the old one"
     )
-    was = optimizer.get("lr")
-    ratio = lr / (was or _STEEP[kind])
+    ratio = lr / (optimizer.get("lr") or _STEEP[kind])
     change = Change(_OPTIMIZER, plain(optimizer), now, why)
     return [change, *_exclusions(cfg), *_schedule(cfg, ratio)]
 
@@ -149,25 +139,25 @@ def _exclusions(cfg: dict) -> Iterator[Change]:
             yield Change((*_PARAMWISE, key), was, now, why)
 
 
-def _schedule(cfg: dict, ratio: float) -> list[Change]:
+def _schedule(cfg: dict, ratio: float) -> Iterator[Change]:
     """Scale absolute learning rates of the schedule, and warm up where nothing does."""
     schedule = cfg.get("param_scheduler")
     if not schedule:
-        return []
+        return
     now = [plain(one) for one in ([schedule] if isinstance(schedule, dict) else schedule)]
     reasons = []
     for one in now:
         if one.get("eta_min"):
             one["eta_min"] = float(f"{one['eta_min'] * ratio:.1e}")
-            reasons.append("the lowest rate follows the learning rate")
-    if not any(_warms_up(type_name(one.get("type", ""))) for one in now):
+            reasons = ["the lowest rate follows the learning rate"]
+    kinds = [type_name(one.get("type", "")) for one in now]
+    if not any(kind in ("LinearLR", "ConstantLR") or "Warmup" in kind for kind in kinds):
         warmup = dict(type="LinearLR", start_factor=1e-6, by_epoch=False, begin=0)
         end, share = _warmup_iters(cfg)
         now.insert(0, dict(warmup, end=end))
         reasons.append(f"AdamW wants a warm-up: {share}")
-    if not reasons:
-        return []
-    return [Change(("param_scheduler",), plain(schedule), now, "; ".join(dict.fromkeys(reasons)))]
+    if reasons:
+        yield Change(("param_scheduler",), plain(schedule), now, "; ".join(reasons))
 
 
 def _warmup_iters(cfg: dict) -> tuple[int, str]:
@@ -180,10 +170,6 @@ def _warmup_iters(cfg: dict) -> tuple[int, str]:
         f"{_WARMUP_ITERS} iterations; give its end a smaller number where the run has fewer than "
         f"{10 * _WARMUP_ITERS}"
     )
-
-
-def _warms_up(kind: str) -> bool:
-    return kind in ("LinearLR", "ConstantLR") or "Warmup" in kind
 
 
 def drop_layer_decay(cfg: dict) -> list[Change]:
@@ -208,12 +194,7 @@ def replace_custom_keys(
     """Drop the parameter settings that name modules of the old backbone.
 
     Where they took the old norms out of weight decay, FasterViT's norms are taken out instead.
-
-    Args:
-        cfg: The whole config.
-        prefix: Where the backbone is in the model, such as ``"backbone."``.
-        old: Parameter names of the old backbone.
-        new: Parameter names of FasterViT.
+    ``old`` and ``new`` are parameter names of the backbones, ``prefix`` their place in the model.
     """
     paramwise, custom = dict_at(cfg, _PARAMWISE), custom_keys(cfg)
     lost = [
@@ -240,21 +221,13 @@ def replace_custom_keys(
 def hooks_that_name(
     cfg: dict, prefix: str, old: Collection[str], new: Collection[str]
 ) -> Iterator[str]:
-    """Say of each hook that names a part of the old backbone, one that FasterViT has not.
-
-    Args:
-        cfg: The whole config.
-        prefix: Where the backbone is in the model, such as ``"backbone."``.
-        old: Parameter names of the old backbone.
-        new: Parameter names of FasterViT.
-    """
+    """Say of each hook which parts of the old backbone it names that FasterViT has not."""
     parts, new_parts = (_parts_of(names, prefix) for names in (old, new))
     for i, hook in enumerate(cfg.get("custom_hooks") or ()):
         texts = {text for _, text in walk(hook, skip=("type",)) if isinstance(text, str)}
         named = sorted(text for text in texts if text in parts and text not in new_parts)
         if named:
-            kind = type_name(hook.get("type", "a hook"))
-            listed = ", ".join(named)
+            kind, listed = type_name(hook.get("type", "a hook")), ", ".join(named)
             yield f"custom_hooks.{i}, {kind}, names {listed} of the old backbone: adapt it"
 
 
@@ -279,14 +252,5 @@ def norm_keys(names: Collection[str]) -> list[str]:
 
     Each is longer than ``"backbone"``, because mmengine lets the longest key decide.
     """
-    owners = {name.rsplit(".", 1)[0] for name in names if "norm" in name}
-    keys = set()
-    for owner in owners:
-        parent, norm = owner.rsplit(".", 1)
-        norm = norm.rstrip("0123456789")
-        last = parent.split(".")[-1]
-        if last.isdigit():  # blocks.0.norm1, downsamples.0.norm
-            keys.add(".".join([*parent.split(".")[-2:], norm]))
-        else:
-            keys.add(f"{last}.{norm}".removesuffix("."))
-    return sorted(keys)
+    found = (re.search(r"\w+\.(\d+\.)?norm|out_norms", name) for name in names)
+    return sorted({match[0] for match in found if match})

@@ -7,10 +7,10 @@ be explained is an error, never a guess. What named parts read stands in :mod:`.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mmfastervit.config.changes import Change
 from mmfastervit.config.tree import ABSENT, Path, dotted, plain, type_name, value_at, walk
-from mmfastervit.swap.changes import Change, Outcome
-from mmfastervit.swap.context import Context
-from mmfastervit.swap.levels import Level, match_order
+from mmfastervit.swap.context import Context, Outcome
+from mmfastervit.swap.levels import Level
 from mmfastervit.swap.probing import POOLING
 from mmfastervit.swap.zoo import Reading, decode_heads, named_indices, plan_readings, reader_of
 
@@ -82,17 +82,17 @@ def rewrite_neck(
 def _new_channels(
     was: Any, path: Path, old: Sequence[Level], new: Sequence[Level], used: Sequence[int]
 ) -> Any:
-    channels = [level.channels for level in new]
+    """Channels of the new levels in the order in which ``was`` names the old: forward or back."""
+    channels, read = [level.channels for level in new], [old[i] for i in used]
     if isinstance(was, int):
-        if len(used) != 1 or old[used[0]].channels != was:
-            raise _unexplained(path, was, [old[i] for i in used])
+        if [was] != [level.channels for level in read]:
+            raise _unexplained(path, was, read)
         return channels[0]
-    order = match_order(was, old)
-    if order is None and len(was) == len(used):
-        order = match_order(was, [old[i] for i in used])
-    if order is None:
-        raise _unexplained(path, was, old)
-    return type(was)(channels[::-1] if len(order) > 1 and order[0] > order[-1] else channels)
+    for levels in (old, read):
+        for step in (1, -1):
+            if list(was) == [level.channels for level in levels][::step]:
+                return type(was)(channels[::step])
+    raise _unexplained(path, was, old)
 
 
 def rewrite_heads(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmfastervit.checkpoint.published import LICENCE, SCHEME
-from mmfastervit.config.tree import Path, dict_at, keyed_items, plain, type_name
-from mmfastervit.swap.changes import Change, Outcome
-from mmfastervit.swap.context import Context
+from mmfastervit.config.changes import Change
+from mmfastervit.config.tree import ABSENT, Path, dict_at, keyed_items, plain, type_name, value_at
+from mmfastervit.swap.context import Context, Outcome
 
 
 def rule(context: Context) -> Outcome:
@@ -24,30 +24,25 @@ def rule(context: Context) -> Outcome:
 
 def leave_old_run(cfg: dict) -> list[Change]:
     """Neither go on with a run of the old model nor write over it."""
-    changes = []
-    if cfg.get("resume"):
-        why = "there is no run of the new model to go on with"
-        changes.append(Change(("resume",), cfg["resume"], False, why))
-    if cfg.get("work_dir"):
-        why = "the old model's; train.py takes one named after the new file"
-        changes.append(Change(("work_dir",), cfg["work_dir"], None, why))
-    return changes
+    settings = (
+        ("resume", False, "there is no run of the new model to go on with"),
+        ("work_dir", None, "the old model's; train.py takes one named after the new file"),
+    )
+    return [Change((key,), cfg[key], now, why) for key, now, why in settings if cfg.get(key)]
 
 
 def drop_checkpoints(cfg: dict, model_path: Path) -> list[Change]:
     """Drop weights of the old model outside its backbone: whole detectors, ``pretrained``."""
-    why, changes = "weights of the old backbone", []
-    if cfg.get("load_from"):
-        changes.append(Change(("load_from",), cfg["load_from"], None, why))
+    places: list[Path] = [("load_from",)]
     for path in dict.fromkeys([("model",), model_path]):
-        part = dict_at(cfg, path)
-        if part.get("pretrained"):
-            changes.append(Change((*path, "pretrained"), part["pretrained"], None, why))
-        settings = part.get("init_cfg")
+        places.append((*path, "pretrained"))
+        settings = dict_at(cfg, path).get("init_cfg")
         kinds = [type_name(one.get("type", "")) for _, one in keyed_items(settings, "")]
         if "Pretrained" in kinds:
-            changes.append(Change((*path, "init_cfg"), plain(settings), None, why))
-    return changes
+            places.append((*path, "init_cfg"))
+    named = ((place, plain(value_at(cfg, place))) for place in places)
+    why = "weights of the old backbone"
+    return [Change(place, was, None, why) for place, was in named if was and was is not ABSENT]
 
 
 def forget_names(cfg: dict, dropped: Sequence[Any]) -> list[Change]:

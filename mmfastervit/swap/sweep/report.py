@@ -8,11 +8,38 @@ from typing import Any
 from .running import FAILED, ORIGINAL_FAILS, REFUSED, SWAPPED, UNREADABLE
 
 Record = Mapping[str, Any]
-# How far a config came, from the last; the first four are of swapped ones.
-PASSED, ONLY_BUILT, ONLY_SWAPPED, SAME_AS_ORIGINAL = "passed", "built", "swapped", "as original"
-_STATES = (PASSED, SAME_AS_ORIGINAL, ONLY_BUILT, ONLY_SWAPPED, FAILED, ORIGINAL_FAILS)
-_BUILT, _BUILT_OF_RUNNING = "any, built", "original passes, built"  # counted beside the states
+# How far a config that could be swapped came, from the last; the original model's failure apart.
+PASSED, ONLY_BUILT, ONLY_SWAPPED = "passed", "built", "swapped"
+SAME_AS_ORIGINAL, NEITHER_BUILT = "as original", "not built, as original"
 _REACH = {None: 0, "built": 1, "trained": 2, "predicted": 3}
+
+_AS_ORIGINAL = (SAME_AS_ORIGINAL, NEITHER_BUILT, ORIGINAL_FAILS)
+_OF_RUNNING = (PASSED, ONLY_BUILT, ONLY_SWAPPED, FAILED)  # configs whose original passes here
+_TO_SWAP = (*_OF_RUNNING, *_AS_ORIGINAL)
+# Rows of the totals: what they count, and what it is a share of.
+_TOTALS: Sequence[tuple[str, Sequence[str], Sequence[str]]] = (
+    ("configs", (*_TO_SWAP, REFUSED, UNREADABLE), ()),
+    ("not readable by mmengine", (UNREADABLE,), ()),
+    ("refused, with the reason", (REFUSED,), ()),
+    ("**left to swap**", _TO_SWAP, ()),
+    (
+        "swapped, but the original model fails in the same steps on this machine",
+        _AS_ORIGINAL,
+        (),
+    ),
+    ("swapped, built, one training and one inference step passed", (PASSED,), ()),
+    ("swapped and built, a step failed", (ONLY_BUILT,), ()),
+    ("swapped, not built", (ONLY_SWAPPED,), ()),
+    ("not swapped: failed", (FAILED,), ()),
+    (
+        "**built, of those left to swap**",
+        (PASSED, ONLY_BUILT, SAME_AS_ORIGINAL),
+        _TO_SWAP,
+    ),
+    ("**passed both steps, of those left to swap**", (PASSED,), _TO_SWAP),
+    ("**built, of those whose original passes here**", (PASSED, ONLY_BUILT), _OF_RUNNING),
+    ("**passed both steps, of those whose original passes here**", (PASSED,), _OF_RUNNING),
+)
 
 
 def state_of(swap: Record, steps: Mapping[str, Record]) -> str:
@@ -23,7 +50,7 @@ def state_of(swap: Record, steps: Mapping[str, Record]) -> str:
     if not step["reason"]:
         return PASSED
     if step["original_reason"] and _REACH[step["original_reached"]] <= _REACH[step["reached"]]:
-        return SAME_AS_ORIGINAL
+        return SAME_AS_ORIGINAL if step["reached"] else NEITHER_BUILT
     return ONLY_BUILT if step["reached"] else ONLY_SWAPPED
 
 
@@ -38,19 +65,21 @@ def write_report(
         arch: Architecture of the new backbone.
         target: The Markdown file.
     """
+    states = {swap["config"]: state_of(swap, steps) for swap in swaps}
     parts = [
-        _introduction(swaps, steps, arch),
-        _totals(swaps, steps),
-        _not_passed(swaps, steps),
+        _introduction(swaps, arch),
+        _totals(states),
+        _not_passed(swaps, steps, states),
         _refused(swaps),
         _consequences(swaps),
-        _folders(swaps, steps),
+        _folders(states),
     ]
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def _introduction(swaps: Sequence[Record], steps: Mapping[str, Record], arch: str) -> str:
+def _introduction(swaps: Sequence[Record], arch: str) -> str:
+    models = {swap["model"] for swap in swaps if swap["status"] == SWAPPED}
     return f"""# What swapping the backbone does to every config of the installed zoos
 
 Written by `mmfastervit coverage`, with {arch}. Each config was swapped, written, read back, and
@@ -62,80 +91,39 @@ Then each model was built and taken through one training step (with the config's
 parameter of the backbone must get a gradient) and one inference step, on generated images and a
 CPU. Configs that differ in schedule, optimizer, data, number of classes or test settings have the
 same swapped model, and share the steps of the first of them:
-{len(swaps)} configs, {len(_used(swaps))} models. Of trackers, the detector inside is run. To be
+{len(swaps)} configs, {len(models)} models. Of trackers, the detector inside is run. To be
 quick, points that a loss samples and queries that two-stage detectors choose are fewer than
 configured, and batch augmentation is left out. Where a step failed, the original model was tried in
 the same way."""
 
 
-def _used(swaps: Sequence[Record]) -> set[str]:
-    return {swap["model"] for swap in swaps if swap["status"] == SWAPPED}
+def _totals(states: Mapping[str, str]) -> str:
+    counts: dict[str, Counter] = defaultdict(Counter)
+    for config, state in sorted(states.items()):
+        counts[config.partition("::")[0]][state] += 1
+    counts["all"] = sum(counts.values(), Counter())
+    rows = [
+        [name, *(_share(count, counted, whole) for count in counts.values())]
+        for name, counted, whole in _TOTALS
+    ]
+    return "## Totals\n\n" + _table(["", *counts], rows)
 
 
-def _totals(swaps: Sequence[Record], steps: Mapping[str, Record]) -> str:
-    packages = sorted({swap["config"].partition("::")[0] for swap in swaps})
-    counts: dict[str, Counter] = {package: Counter() for package in (*packages, "all")}
-    for swap in swaps:
-        for key in (swap["config"].partition("::")[0], "all"):
-            counts[key][state_of(swap, steps)] += 1
-            counts[key][_BUILT] += _is_built(swap, steps)
-            counts[key][_BUILT_OF_RUNNING] += (
-                _is_built(swap, steps) and state_of(swap, steps) != SAME_AS_ORIGINAL
-            )
-    rows = {
-        "configs": lambda count: sum(count[state] for state in (*_STATES, REFUSED, UNREADABLE)),
-        "not readable by mmengine": lambda count: count[UNREADABLE],
-        "refused, with the reason": lambda count: count[REFUSED],
-        "**left to swap**": _to_swap,
-        "swapped, but the original model fails in the same steps on this machine": lambda count: (
-            count[SAME_AS_ORIGINAL] + count[ORIGINAL_FAILS]
-        ),
-        "swapped, built, one training and one inference step passed": lambda c: c[PASSED],
-        "swapped and built, a step failed": lambda count: count[ONLY_BUILT],
-        "swapped, not built": lambda count: count[ONLY_SWAPPED],
-        "not swapped: failed": lambda count: count[FAILED],
-        "**built, of those left to swap**": lambda count: _share(count[_BUILT], _to_swap(count)),
-        "**passed both steps, of those left to swap**": lambda count: _share(
-            count[PASSED], _to_swap(count)
-        ),
-        "**built, of those whose original passes here**": lambda count: _share(
-            count[_BUILT_OF_RUNNING], _running(count)
-        ),
-        "**passed both steps, of those whose original passes here**": lambda count: _share(
-            count[PASSED], _running(count)
-        ),
-    }
-    body = [[name, *(str(of(counts[key])) for key in counts)] for name, of in rows.items()]
-    return "## Totals\n\n" + _table(["", *counts], body)
+def _share(count: Counter, counted: Sequence[str], whole: Sequence[str]) -> str:
+    part, of = (sum(count[state] for state in states) for states in (counted, whole))
+    return f"{part} ({100 * part / of:.1f}%)" if of else str(part)
 
 
-def _is_built(swap: Record, steps: Mapping[str, Record]) -> bool:
-    """Whether the swapped model was built, whatever became of the steps after it."""
-    return swap["status"] == SWAPPED and steps[swap["model"]]["reached"] is not None
-
-
-def _to_swap(count: Counter) -> int:
-    return sum(count[state] for state in _STATES)
-
-
-def _running(count: Counter) -> int:
-    """Those left to swap but for the ones whose original fails as well."""
-    return _to_swap(count) - count[SAME_AS_ORIGINAL] - count[ORIGINAL_FAILS]
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part} ({100 * part / whole:.1f}%)" if whole else "-"
-
-
-def _not_passed(swaps: Sequence[Record], steps: Mapping[str, Record]) -> str:
+def _not_passed(
+    swaps: Sequence[Record], steps: Mapping[str, Record], states: Mapping[str, str]
+) -> str:
     groups = defaultdict(list)
     for swap in swaps:
-        state = state_of(swap, steps)
-        if state in (PASSED, REFUSED):
-            continue
-        step = steps.get(swap.get("model", ""), {})
-        reason = swap.get("reason") or step["reason"]
-        groups[state, reason, step.get("original_reason")].append(swap["config"])
+        state = states[swap["config"]]
+        if state not in (PASSED, REFUSED):
+            step = steps.get(swap.get("model", ""), {})
+            reason = swap.get("reason") or step["reason"]
+            groups[state, reason, step.get("original_reason")].append(swap["config"])
     rows = [
         [_names(configs), state, _code(reason), _code(original) if original else ""]
         for (state, reason, original), configs in sorted(groups.items(), key=lambda x: x[0][0])
@@ -162,16 +150,16 @@ def _consequences(swaps: Sequence[Record]) -> str:
     return "## Stated consequences of those swapped\n\n" + _table(["number", "what is said"], rows)
 
 
-def _folders(swaps: Sequence[Record], steps: Mapping[str, Record]) -> str:
+def _folders(states: Mapping[str, str]) -> str:
     counts: dict[str, Counter] = defaultdict(Counter)
-    for swap in swaps:
-        counts[swap["config"].rsplit("/", 1)[0]][state_of(swap, steps)] += 1
-    header = ["folder", *_STATES, REFUSED, UNREADABLE]
+    for config, state in sorted(states.items()):
+        counts[config.rpartition("/")[0]][state] += 1
+    columns = (*_TO_SWAP, REFUSED, UNREADABLE)
     rows = [
-        [folder, *(str(count[state] or "") for state in header[1:])]
-        for folder, count in sorted(counts.items())
+        [folder, *(str(count[state] or "") for state in columns)]
+        for folder, count in counts.items()
     ]
-    return "## By folder\n\n" + _table(header, rows)
+    return "## By folder\n\n" + _table(["folder", *columns], rows)
 
 
 def _names(configs: Sequence[str], shown: int = 3) -> str:

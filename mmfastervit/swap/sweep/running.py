@@ -16,14 +16,12 @@ from mmengine.config import Config
 from mmfastervit.config.finding import base_name, read_config, zoo_folder
 from mmfastervit.config.tree import plain, rebuild, type_name, value_at
 from mmfastervit.swap.audit import audit
-from mmfastervit.swap.check import build, generated_run, predict_once, train_once
+from mmfastervit.swap.check import steps
 from mmfastervit.swap.context import find_model
 from mmfastervit.swap.errors import SwapRefusedError
 from mmfastervit.swap.planning import Swap, plan_swap
-from mmfastervit.swap.probing import measure
-from mmfastervit.swap.samples import make_batch
+from mmfastervit.swap.probing import measure_part
 from mmfastervit.swap.writing import write_config
-from mmfastervit.swap.zoo import necks_of
 
 REFUSED, FAILED, SWAPPED = "refused", "failed", "swapped"
 # mmengine can't read the original, or its backbone and neck don't run on this machine.
@@ -50,37 +48,33 @@ def swap_one(name: str, arch: str, seconds: int) -> dict[str, Any]:
     Returns:
         A record for the results file: ``config``, ``status``, ``reason`` or ``model``, ``notes``.
     """
-    record = {"config": name}
+    record, cfg = {"config": name}, None
     try:
-        with _time_limit(seconds):
+        with _time_limit(seconds), tempfile.TemporaryDirectory() as folder:
             cfg = read_config(name)
-    except (OSError, ValueError) as error:  # a timeout is an OSError
-        return {**record, "status": UNREADABLE, "reason": _describe(error)}
-    record["original"] = str(cfg.get("model", {}).get("type"))
-    try:
-        with _time_limit(seconds):
             swap = plan_swap(cfg, arch)
-            with tempfile.TemporaryDirectory() as folder:
-                target = Path(folder) / "swapped.py"
-                write_config(swap, base_name(name, target), target)
+            target = Path(folder) / "swapped.py"
+            write_config(swap, base_name(name, target), target)
             stated = audit(swap)
     except SwapRefusedError as error:
         return {**record, "status": REFUSED, "reason": error.reason, "nearest": error.nearest}
     except Exception as error:  # a defect of the swap is a result of the sweep, and no end of it
-        status = ORIGINAL_FAILS if _original_fails(cfg, seconds) else FAILED
+        status = UNREADABLE
+        if cfg is not None:
+            status = ORIGINAL_FAILS if _fails(cfg, seconds) else FAILED
         return {**record, "status": status, "reason": _describe(error)}
     notes = [note for note in swap.notes if "publisher" not in note]
     found = dict(model=model_key(swap), notes=notes, stated=stated)
     return {**record, "status": SWAPPED, **found}
 
 
-def _original_fails(cfg: Config, seconds: int) -> bool:
+def _fails(original: Config, seconds: int) -> bool:
     """Whether the original's backbone and necks don't run either."""
-    part = value_at(plain(cfg.to_dict()), find_model(plain(cfg.to_dict())))
+    cfg = plain(original.to_dict())
     try:
         with _time_limit(seconds):
-            measure(part["backbone"], necks_of(part), cfg.get("default_scope"))
-    except (OSError, ValueError):  # what it was, the record of the swap says
+            measure_part(value_at(cfg, find_model(cfg)), cfg.get("default_scope"))
+    except (OSError, ValueError):  # what it was, the record of the swap says; a timeout is OSError
         return True
     return False
 
@@ -99,15 +93,19 @@ def model_key(swap: Swap) -> str:
     return hashlib.sha1(text.encode()).hexdigest()[:12]
 
 
-def step_one(name: str, arch: str, key: str, seconds: int) -> dict[str, Any]:
-    """Build the swapped model of ``name``, train one step and predict once.
+def step_one(task: tuple[str, str], arch: str, seconds: int) -> dict[str, Any]:
+    """Build the swapped model of a config, train one step and predict once.
 
     Where that fails, the original model is tried the same way.
+
+    Args:
+        task: The config's name, and the model's :func:`model_key`.
 
     Returns:
         A record for the results file: ``model``, the last of ``built``, ``trained`` and
         ``predicted`` that was reached, and how swapped and original model failed.
     """
+    name, key = task
     swap = plan_swap(read_config(name), arch)
     record: dict[str, Any] = {"model": key, "config": name}
     start = time.monotonic()
@@ -122,16 +120,10 @@ def step_one(name: str, arch: str, key: str, seconds: int) -> dict[str, Any]:
 def _steps(cfg: dict, model_path: tuple, seconds: int) -> tuple[str | None, str | None]:
     """The last step reached, and why the next one was not."""
     reached = None
-    scope = cfg.get("default_scope")
     try:
-        with _time_limit(seconds), generated_run(scope):
-            model = build(cfg, model_path)
-            reached = "built"
-            batch = make_batch(cfg, value_at(cfg, model_path), scope)
-            train_once(model, cfg, batch)
-            reached = "trained"
-            predict_once(model, batch)
-            reached = "predicted"
+        with _time_limit(seconds):
+            for step, _ in steps(cfg, model_path):
+                reached = step
     except Exception as error:  # whatever the zoo's own code raises is a result here
         return reached, _describe(error)
     return reached, None
@@ -157,6 +149,7 @@ def _time_limit(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
 
 
-def read_records(file: Path) -> list[dict[str, Any]]:
-    """Read a results file; one that is not there has no records."""
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.is_file() else []
+def read_records(file: Path, key: str) -> dict[str, dict[str, Any]]:
+    """Read a results file: the last record of each ``key``; none where there is no file."""
+    lines = file.read_text().splitlines() if file.is_file() else ()
+    return {record[key]: record for record in map(json.loads, lines)}

@@ -5,8 +5,8 @@ import torch
 from mmdet.models.utils import imrenormalize
 from mmengine.config import Config, ConfigDict
 
+from mmfastervit.config.changes import apply_changes
 from mmfastervit.config.tree import plain
-from mmfastervit.swap.changes import apply_changes
 from mmfastervit.swap.rules.images import MEAN, STD, normalise
 
 

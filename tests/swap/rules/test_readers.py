@@ -52,8 +52,9 @@ def test_neck_of_the_last_map_gets_its_channels_as_a_number():
     assert values(rewrite_neck(neck, PATH, OLD, NEW[3:], (3,))) == dict(in_channels=512)
 
 
-def test_channels_that_are_not_the_backbones_are_an_error():
-    neck = dict(type="FPN", in_channels=[256, 512, 1024, 1000])
+@pytest.mark.parametrize("channels", [[256, 512, 1024, 1000], [256, 1024, 512, 2048], 256])
+def test_channels_that_are_not_the_backbones_are_an_error(channels):
+    neck = dict(type="FPN", in_channels=channels)
     with pytest.raises(ValueError, match="does not fit its own backbone"):
         rewrite_neck(neck, PATH, OLD, NEW, (0, 1, 2, 3))
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmfastervit.config.tree import Path, dotted, plain
+from .tree import Path, dotted, plain
 
 
 @dataclass(frozen=True)
 class Change:
-    """One value that the swap sets.
+    """One value that is set.
 
     Args:
         path: Where, as keys and list indices from the top of the config.
@@ -30,19 +30,6 @@ class Change:
     def key(self) -> str:
         """The place as ``--cfg-options`` writes it."""
         return dotted(self.path)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a rule of the swap does.
-
-    Args:
-        changes: Every value that it sets.
-        notes: Consequences that no single change shows.
-    """
-
-    changes: Sequence[Change] = ()
-    notes: Sequence[str] = ()
 
 
 def without_marker(value: Any) -> Any:
