@@ -243,14 +243,14 @@ class _Reads(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable, types: Any, args: Sequence = (), kwargs: Mapping | None = None
     ) -> Any:
-        given = tree_leaves((args, kwargs))
+        given = [*args, *(kwargs or {}).values()]
         try:
             made = func(*args, **(kwargs or {}))
         except Exception:
             self.note(given)
             raise
         if any(isinstance(one, Tensor) for one in tree_leaves(made)):
-            self.note(given)
+            self.note(tree_leaves(given))
         return made
 
     def note(self, given: Sequence) -> None:
