@@ -58,22 +58,23 @@ def main(name: str | None = None, argv: Sequence[str] | None = None) -> NoReturn
         argv: Its arguments, by default those of the process.
     """
     argv = sys.argv[1:] if argv is None else argv
-    prog = None
-    if name is None:
-        name, argv = _command_of(argv), argv[1:]
-        prog = f"mmfastervit {name}"
-    parser = build_parser(name, prog)
-    arguments = parser.parse_args(argv)
-    command = vars(arguments).pop("command")
-    sys.path.append(os.getcwd())  # for modules of one's own that a config's custom_imports names
+    prog = Path(sys.argv[0]).name
     try:
+        if name is None:
+            name, argv = _command_of(argv), argv[1:]
+            prog = f"mmfastervit {name}"
+        arguments = build_parser(name, prog).parse_args(argv)
+        command = vars(arguments).pop("command")
+        sys.path.append(os.getcwd())  # for modules of one's own that custom_imports names
         with told_as(WrongRequest, ValueError, OSError):
             prepared = command.prepare(arguments)
         sys.exit(command.run(prepared))
     except CommandFailed as error:
-        parser.exit(error.status, f"{parser.prog}: error: {error}\n")
+        print(f"{prog}: error: {error}", file=sys.stderr)
+        sys.exit(error.status)
     except KeyboardInterrupt:
-        parser.exit(130, f"{parser.prog}: interrupted\n")
+        print(f"{prog}: interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 def _command_of(argv: Sequence[str]) -> str:
