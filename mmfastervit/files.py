@@ -13,15 +13,34 @@ def written_whole(target: Path) -> Iterator[Path]:
     """Give a path beside ``target`` to write to, and move it there once the block has ended well.
 
     Its name ends as that of ``target`` does. When the block raises, ``target`` is as it was and
-    nothing is left beside it. A link stays a link: the file that it leads to is replaced.
+    nothing is left beside it; :func:`remove_parts` takes away what a killed process left. A link
+    stays a link: the file that it leads to is replaced. What was written is on the disk before it
+    is moved, so that a power cut leaves one of the two whole as well.
     """
     target = target.resolve()
     part = target.with_name(f".{uuid.uuid4().hex}.{target.name}")
     try:
         yield part
+        _flush(part)
         os.replace(part, target)
+        _flush(target.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Have the system write a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what processes that were killed left of files that they had not written whole."""
+    for path in folder.glob(f".{'[0-9a-f]' * 32}.*"):
+        path.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

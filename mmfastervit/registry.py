@@ -16,7 +16,10 @@ MODELS = Registry(
     "model", parent=ROOT_MODELS, scope="mmfastervit", locations=["mmfastervit.models"]
 )
 HOOKS = Registry(
-    "hook", parent=ROOT_HOOKS, scope="mmfastervit", locations=["mmfastervit.engine.hooks"]
+    "hook",
+    parent=ROOT_HOOKS,
+    scope="mmfastervit",
+    locations=["mmfastervit.engine.hooks", "mmfastervit.engine.saving"],
 )
 
 

@@ -108,7 +108,7 @@ def train_and_test(task: Task, folder: Path) -> dict[str, float]:
         folder / "train.txt",
     )
     say(f"{task.name}: evaluation and pictures")
-    checkpoint = (folder / "last_checkpoint").read_text().strip()
+    checkpoint = folder / (folder / "last_checkpoint").read_text().strip()
     run_command(
         "test",
         (task.config, checkpoint, "--work-dir", folder / "test", "--show-dir", folder / "pictures"),

@@ -15,3 +15,4 @@ model = dict(
         plugin=dict(depth=1),
     )
 )
+default_hooks = dict(checkpoint=dict(type="mmfastervit.SafeCheckpointHook"))

@@ -27,3 +27,4 @@ optim_wrapper = dict(
     optimizer=dict(type="AdamW", lr=1e-4, betas=(0.9, 0.999), weight_decay=0.05),
     paramwise_cfg=dict(norm_decay_mult=0.0),
 )
+default_hooks = dict(checkpoint=dict(type="mmfastervit.SafeCheckpointHook"))

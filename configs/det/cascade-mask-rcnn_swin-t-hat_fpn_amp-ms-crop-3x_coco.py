@@ -34,3 +34,4 @@ optim_wrapper = dict(
         }
     ),
 )
+default_hooks = dict(checkpoint=dict(type="mmfastervit.SafeCheckpointHook"))

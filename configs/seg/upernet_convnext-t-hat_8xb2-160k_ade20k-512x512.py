@@ -13,3 +13,4 @@ model = dict(
         plugin=dict(depth=1),
     )
 )
+default_hooks = dict(checkpoint=dict(type="mmfastervit.SafeCheckpointHook"))

@@ -19,3 +19,4 @@ model = dict(
 
 optim_wrapper = dict(paramwise_cfg=dict(_delete_=True, norm_decay_mult=0.0))
 auto_scale_lr = dict(enable=False, base_batch_size=16)
+default_hooks = dict(checkpoint=dict(type="mmfastervit.SafeCheckpointHook"))

@@ -13,8 +13,9 @@ from mmengine.config import Config
 from mmfastervit.engine import options
 from mmfastervit.engine.devices import join_cpu_processes
 from mmfastervit.engine.preflight import check_inputs
+from mmfastervit.engine.saving import CheckpointNotWritten
 
-from .arguments import add_run_arguments, export_local_rank
+from .arguments import CommandFailed, add_run_arguments, export_local_rank, told_as
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="?",
         const="auto",
         metavar="PATH",
-        help="go on from a checkpoint; without PATH from the last one in the work dir, if any",
+        help="go on from a checkpoint; without PATH from the newest whole one in the work dir",
     )
     parser.add_argument(
         "--auto-scale-lr",
@@ -33,6 +34,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="scale the learning rate to the real total batch size",
     )
     parser.add_argument("--seed", type=int, help="random seed (default: a random one)")
+    parser.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="let torch compute the same way every time, which may be slower",
+    )
 
 
 def prepare(arguments: Namespace) -> Config:
@@ -46,8 +52,7 @@ def prepare(arguments: Namespace) -> Config:
         options.enable_amp(cfg)
     if arguments.auto_scale_lr:
         options.enable_auto_scale_lr(cfg)
-    if arguments.seed is not None:
-        options.set_seed(cfg, arguments.seed)
+    options.set_randomness(cfg, arguments.seed, arguments.deterministic)
     options.set_resume(cfg, arguments.resume)
     options.settle_precision(cfg)
     check_inputs(cfg, "train")
@@ -56,6 +61,11 @@ def prepare(arguments: Namespace) -> Config:
 
 
 def run(cfg: Config) -> int:
-    """Train."""
-    options.build_runner(cfg).train()
+    """Train.
+
+    Raises:
+        CommandFailed: A checkpoint could not be written.
+    """
+    with told_as(CommandFailed, CheckpointNotWritten):
+        options.build_runner(cfg).train()
     return 0

@@ -1,6 +1,7 @@
 """What each command-line option does to a config. Every function changes the config in place."""
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mmfastervit.explaining import explained
 from mmfastervit.signatures import nearest, options_of
 
 from .devices import has_accelerator
+from .resuming import newest_whole
 from .tta import default_tta_model, flip_pipeline
 
 # Read by mmengine's Runner straight from the config, beyond the arguments of its constructor.
@@ -148,24 +150,37 @@ def set_resume(cfg: Config, resume: str | None) -> None:
 
     Args:
         cfg: the config, its ``work_dir`` settled.
-        resume: a checkpoint, ``"auto"`` for the last one in the work dir, None to leave the config
-            as it is. ``"auto"`` without a checkpoint there starts anew, from ``load_from`` if set.
+        resume: a checkpoint; ``"auto"`` for the newest whole one in the work dir, whatever
+            ``last_checkpoint`` says there; None to do as the config says, whose ``resume=True``
+            without ``load_from`` means the same. Where there is none the run starts anew, from
+            ``load_from`` if set.
     """
+    if resume is None and cfg.get("resume") and not cfg.get("load_from"):
+        resume = "auto"
     if resume == "auto":
-        cfg.resume = (Path(cfg.work_dir) / "last_checkpoint").is_file()
-        if cfg.resume:
-            cfg.load_from = None
+        out_dir = ((cfg.get("default_hooks") or {}).get("checkpoint") or {}).get("out_dir")
+        folders = [Path(cfg.work_dir)]
+        folders += [Path(out_dir) / folders[0].name] if out_dir else []
+        found = newest_whole(folders, partial(print_log, logger="current"))
+        cfg.resume = found is not None
+        if found:
+            cfg.load_from = str(found)
         else:
-            message = f"--resume: no checkpoint in {cfg.work_dir}, starting anew"
+            message = f"--resume: no whole checkpoint in {cfg.work_dir}, starting anew"
             print_log(message, "current", logging.WARNING)
     elif resume is not None:
         cfg.resume = True
         cfg.load_from = resume
 
 
-def set_seed(cfg: Config, seed: int) -> None:
-    """Fix the random seed and keep the config's other randomness settings."""
-    cfg.randomness = dict(cfg.get("randomness") or {}, seed=seed)
+def set_randomness(cfg: Config, seed: int | None, deterministic: bool) -> None:
+    """Fix the random seed, or how torch computes, and keep the config's other settings of both."""
+    settings = dict(seed=None) | (cfg.get("randomness") or {})
+    if seed is not None:
+        settings["seed"] = seed
+    if deterministic:
+        settings["deterministic"] = True
+    cfg.randomness = settings
 
 
 def enable_visualization(cfg: Config, show_dir: str) -> None:

@@ -4,7 +4,6 @@ import os.path
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -152,10 +151,6 @@ def _checkpoints(tree: dict, mode: str) -> Iterator[_Input]:
         option = "--resume PATH" if resume else _set("load_from")
         change = "give another CHECKPOINT" if mode == "test" else option
         yield _checkpoint(start, "load_from", change)
-    elif resume:
-        record = Path(tree.get("work_dir") or ".") / "last_checkpoint"
-        if record.is_file():
-            yield _checkpoint(record.read_text().strip(), str(record), "--resume PATH")
     if mode == "train":
         yield from _pretrained(tree.get("model"))
 

@@ -1,0 +1,196 @@
+"""Checkpoints that no fault takes: each is whole on the disk before the one before it goes."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.fileio import LocalBackend, register_backend
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.runner import Runner
+
+from mmfastervit.files import remove_parts, written_whole
+from mmfastervit.registry import HOOKS
+
+from .preemption import PreemptionHook
+from .resuming import ExactResumeHook, newest_whole
+
+POINTER = "last_checkpoint"
+STOPPED = "stopped.pth"  # of a run that was asked to stop between two checkpoints
+_BACKEND = "mmfastervit"
+
+
+class CheckpointNotWritten(OSError):
+    """A checkpoint could not be written; those before it stay."""
+
+
+@register_backend(_BACKEND)
+class WholeFilesBackend(LocalBackend):
+    """mmengine's files on this machine, each written beside its place and then moved there."""
+
+    def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
+        """Write ``obj`` to ``filepath``, all of it or nothing."""
+        target = Path(filepath)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(target) as part:
+            part.write_bytes(obj)
+
+
+class _KeepsOutdated(LocalBackend):
+    """Notes what is to be removed, for later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outdated: list[str] = []
+
+    def remove(self, filepath: str | Path) -> None:
+        self.outdated.append(str(filepath))
+
+    def remove_outdated(self) -> None:
+        while self.outdated:
+            Path(self.outdated.pop()).unlink(missing_ok=True)
+
+
+@HOOKS.register_module()
+class SafeCheckpointHook(CheckpointHook):
+    """mmengine's checkpoint hook, of which a kill, a full disk or a moved folder takes nothing.
+
+    In a config: ``default_hooks = dict(checkpoint=dict(type='mmfastervit.SafeCheckpointHook'))``;
+    it takes mmengine's arguments besides its own. Every file is written beside its place, flushed
+    to the disk and then moved there; what it makes outdated, an old checkpoint or an old best one,
+    goes after that. ``last_checkpoint`` holds a relative name and is replaced at once. A run that
+    is to be resumed from its folder takes the newest whole checkpoint there, see
+    :func:`.resuming.newest_whole`, whatever ``last_checkpoint`` says. Where ``out_dir`` is no
+    folder of this machine, files are written as mmengine does.
+
+    Args:
+        exact_resume: Resume as if the run had never ended, by
+            :class:`~mmfastervit.engine.resuming.ExactResumeHook`.
+        stop_on_signals: End on SIGTERM and SIGINT with a checkpoint, by
+            :class:`~mmfastervit.engine.preemption.PreemptionHook`.
+
+    Raises:
+        CheckpointNotWritten: While training: the disk is full, or the folder can't be written to.
+    """
+
+    def __init__(
+        self, *args: Any, exact_resume: bool = True, stop_on_signals: bool = True, **kwargs: Any
+    ):
+        super().__init__(*args, **kwargs)
+        self._companions: list[Hook] = []
+        if exact_resume:
+            self._companions.append(ExactResumeHook())
+        if stop_on_signals:
+            self._companions.append(PreemptionHook(self.save_now))
+
+    def before_run(self, runner: Runner) -> None:
+        """Choose the checkpoint to resume from, where the run is to find it itself."""
+        runner._hooks = list(runner.hooks)  # not the list that this is called from
+        for hook in self._companions:
+            if hook not in runner.hooks:
+                runner.register_hook(hook)
+        if not (runner._resume and runner._load_from is None):
+            return
+        chosen = [None]
+        if is_main_process():
+            remove_parts(Path(runner.work_dir))
+            chosen = [newest_whole(self._folders(runner), runner.logger.info)]
+        broadcast_object_list(chosen)
+        runner._resume = chosen[0] is not None
+        runner._load_from = None if chosen[0] is None else str(chosen[0])
+        if chosen[0] is None:
+            runner.logger.warning(f"no whole checkpoint in {runner.work_dir}: starting anew")
+
+    def _folders(self, runner: Runner) -> list[Path]:
+        work_dir = Path(runner.work_dir)
+        if self.out_dir is None or Path(self.out_dir) == work_dir:
+            return [work_dir]
+        return [work_dir, Path(self.out_dir) / work_dir.name]
+
+    def before_train(self, runner: Runner) -> None:
+        """Settle where files go; what a checkpoint says of the best one holds for this folder."""
+        super().before_train(runner)
+        self.is_local = isinstance(self.file_backend, LocalBackend)
+        if not self.is_local:
+            return
+        self.file_backend = _KeepsOutdated()
+        self.backend_args = dict(backend=_BACKEND)
+        if getattr(self, "best_ckpt_path", None):
+            self.best_ckpt_path = self._here(self.best_ckpt_path)
+        for key, path in getattr(self, "best_ckpt_path_dict", {}).items():
+            self.best_ckpt_path_dict[key] = path and self._here(path)
+
+    def _here(self, path: str) -> str:
+        return os.path.join(self.out_dir, os.path.basename(path))
+
+    def save_now(self, runner: Runner, iterations: int) -> str:
+        """Save a checkpoint between two that are due; it goes when the next one is written.
+
+        Args:
+            runner: The runner.
+            iterations: How many are done.
+
+        Returns:
+            The file.
+        """
+        with self._told(runner, STOPPED):
+            self._write(runner, STOPPED, dict(epoch=runner.epoch, iter=iterations), by_epoch=False)
+        return self._here(STOPPED)
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        if not self.is_local:
+            super()._save_checkpoint_with_step(runner, step, meta)
+            return
+        outdated = [STOPPED]
+        if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
+            if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
+                outdated.append(self.filename_tmpl.format(self.keep_ckpt_ids.popleft()))
+            self.keep_ckpt_ids.append(step)
+            runner.message_hub.update_info("keep_ckpt_ids", list(self.keep_ckpt_ids))
+        name = self.filename_tmpl.format(step)
+        self.last_ckpt = self._here(name)
+        runner.message_hub.update_info("last_ckpt", self.last_ckpt)
+        with self._told(runner, name):
+            self._write(runner, name, meta, self.by_epoch)
+            if is_main_process():
+                pointer = Path(runner.work_dir, POINTER)
+                with written_whole(pointer) as part:
+                    part.write_text(os.path.relpath(self.last_ckpt, runner.work_dir))
+                for old in outdated:
+                    Path(self._here(old)).unlink(missing_ok=True)
+
+    def _write(self, runner: Runner, name: str, meta: dict, by_epoch: bool) -> None:
+        runner.save_checkpoint(
+            self.out_dir,
+            name,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
+        with self._told(runner, "the best checkpoint"):
+            super()._save_best_checkpoint(runner, metrics)
+            if isinstance(self.file_backend, _KeepsOutdated) and is_main_process():
+                self.file_backend.remove_outdated()
+
+    @contextmanager
+    def _told(self, runner: Runner, name: str) -> Iterator[None]:
+        """Say of a file that can't be written what is left, and how to go on."""
+        try:
+            yield
+        except CheckpointNotWritten:
+            raise
+        except OSError as error:
+            remove_parts(Path(self.out_dir))
+            kept = newest_whole(self._folders(runner))
+            raise CheckpointNotWritten(
+                f"{name} could not be written to {self.out_dir} ({error.strerror or error}); the "
+                f"run's last whole checkpoint is {kept.name if kept else 'not there yet'}. Make "
+                "room, or the folder writable, and go on by --resume"
+            ) from error

@@ -1,0 +1,184 @@
+"""No fault takes a checkpoint: kills at every kind of write, full disks, moved folders."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mmengine.hooks import Hook
+from support.lasting import EPOCH, assert_ended_alike, make_runner
+
+from mmfastervit import files
+from mmfastervit.engine.resuming import newest_whole
+from mmfastervit.engine.saving import CheckpointNotWritten
+
+SETTINGS = dict(max_keep_ckpts=1, evaluate=True, save_best="score", rule="greater")
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.is_file()}
+
+
+def test_a_run_keeps_what_it_is_told_to_and_points_at_it(tmp_path):
+    make_runner(tmp_path, **SETTINGS).train()
+    assert {n for n in names(tmp_path) if n.endswith("pth")} == {
+        "best_score_epoch_3.pth",
+        "epoch_3.pth",
+    }
+    assert (tmp_path / "last_checkpoint").read_text() == "epoch_3.pth"
+
+
+def test_a_copied_run_leaves_the_files_of_the_original_alone(tmp_path):
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    make_runner(original, **SETTINGS).train()
+    before = names(original)
+    os.rename(original, copy)
+    original.mkdir()
+    for path in copy.glob("*.pth"):
+        (original / path.name).write_bytes(path.read_bytes())
+    runner = make_runner(copy, resume=True, **SETTINGS)
+    runner.cfg.train_cfg.max_epochs = 4
+    runner._train_loop.max_epochs = 4
+    runner.train()
+    assert {"epoch_4.pth", "best_score_epoch_4.pth"} <= names(copy)
+    assert {n for n in before if n.endswith("pth")} == names(original)
+
+
+KILLED_RUNS = """
+import json, os, sys
+from pathlib import Path
+from support.lasting import make_runner
+from mmfastervit import files
+from mmfastervit.engine import saving
+
+SETTINGS = dict(max_keep_ckpts=1, evaluate=True, save_best="score", rule="greater")
+
+def child(work):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work()
+            os._exit(0)
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+def killing(owner, name, call, early):
+    original, calls = getattr(owner, name), [0]
+    def replaced(*args, **kwargs):
+        calls[0] += 1
+        if calls[0] == call and early:
+            os.kill(os.getpid(), 9)
+        result = original(*args, **kwargs)
+        if calls[0] == call:
+            os.kill(os.getpid(), 9)
+        return result
+    setattr(owner, name, replaced)
+
+def run(folder, resume=False, kill=None):
+    if kill:
+        owner, *rest = kill
+        killing(dict(os=os, path=Path)[owner], *rest)
+    make_runner(folder, resume=resume, **SETTINGS).train()
+
+for i, kill in enumerate(json.loads(sys.argv[2])):
+    folder = Path(sys.argv[1]) / str(i)
+    first = child(lambda: run(folder, kill=kill))
+    left = sorted(path.name for path in folder.glob("*.pth"))
+    second = child(lambda: run(folder, resume=True))
+    print(json.dumps([first, left, second]))
+"""
+# One epoch writes: its checkpoint, the pointer, the best one, the checkpoint again, the pointer.
+# Each is written (write_bytes, write_text), flushed and moved; then the outdated one is removed.
+KILLS = [
+    *(["path", "write_bytes", call, early] for call in (1, 4, 5, 6) for early in (True, False)),
+    *(["os", "replace", call, early] for call in (5, 6, 7, 8, 9, 10) for early in (True, False)),
+    *(["path", "write_text", call, early] for call in (1, 3) for early in (True, False)),
+    *(["path", "unlink", call, True] for call in (9, 12, 15, 18)),
+]
+
+
+@pytest.fixture(scope="module")
+def killed_runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("killed")
+    tests = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", KILLED_RUNS, str(folder), json.dumps(KILLS)],
+        env=dict(os.environ, PYTHONPATH=f"{tests}:{tests.parent}", OMP_NUM_THREADS="1"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    make_runner(folder / "whole", **SETTINGS).train()
+    return folder, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def test_a_kill_at_any_write_loses_nothing(killed_runs):
+    folder, outcomes, errors = killed_runs
+    assert len(outcomes) == len(KILLS)
+    for i, (kill, (first, left, second)) in enumerate(zip(KILLS, outcomes, strict=True)):
+        assert first == -signal.SIGKILL, (kill, first, errors)
+        assert second == 0, (kill, left, errors)
+        assert_ended_alike(folder / "whole/epoch_3.pth", folder / str(i) / "epoch_3.pth")
+        parts = [path.name for path in (folder / str(i)).glob(".*.pth")]
+        assert not parts, (kill, parts)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_what_cannot_be_written_is_told_and_what_was_there_stays(number, tmp_path, monkeypatch):
+    class Full(Hook):
+        def after_train_epoch(self, runner):
+            if runner.epoch == 1:
+                monkeypatch.setattr(files, "_flush", fail)
+
+    def fail(path):
+        raise OSError(number, os.strerror(number))
+
+    runner = make_runner(tmp_path, max_keep_ckpts=1)
+    runner.register_hook(Full())
+    with pytest.raises(CheckpointNotWritten) as error:
+        runner.train()
+    assert str(error.value) == (
+        f"epoch_2.pth could not be written to {tmp_path} ({os.strerror(number)}); the run's last "
+        "whole checkpoint is epoch_1.pth. Make room, or the folder writable, and go on by --resume"
+    )
+    assert newest_whole([tmp_path]) == tmp_path / "epoch_1.pth"
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("by_epoch", [True, False])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_run_after_its_step_and_it_goes_on(by_epoch, number, tmp_path):
+    class Signal(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            if runner.iter == EPOCH + 1:
+                os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    runner = make_runner(tmp_path / "told", by_epoch=by_epoch)
+    runner.register_hook(Signal())
+    with pytest.raises(SystemExit) as end:
+        runner.train()
+    assert end.value.code == 128 + number
+    assert runner.iter == EPOCH + 1
+    assert signal.getsignal(number) is before
+    assert newest_whole([tmp_path / "told"]).name == "stopped.pth"
+    make_runner(tmp_path / "told", by_epoch=by_epoch, resume=True).train()
+    make_runner(tmp_path / "whole", by_epoch=by_epoch).train()
+    last = "epoch_3.pth" if by_epoch else "iter_15.pth"
+    assert_ended_alike(tmp_path / "told" / last, tmp_path / "whole" / last)
+    assert "stopped.pth" not in names(tmp_path / "told")
+
+
+def test_the_companions_can_be_left_out(tmp_path):
+    runner = make_runner(tmp_path, exact_resume=False, stop_on_signals=False)
+    count = len(runner.hooks)
+    runner.train()
+    assert len(runner.hooks) == count
