@@ -22,6 +22,9 @@ PUBLISHED_MILLIONS = {
     "fastervit_4_21k_768": 271.94,
 }
 SLOW = (
+    "fastervit_3",
+    "fastervit_4",
+    "fastervit_4_21k_224",
     "fastervit_5",
     "fastervit_6",
     "fastervit_4_21k_384",

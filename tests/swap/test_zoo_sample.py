@@ -69,6 +69,12 @@ ZOO = [
     *(f"mmseg::{name}.py" for name in SEGMENTORS),
     *(f"mmpretrain::{name}.py" for name in CLASSIFIERS),
 ]
+# One of each kind of backbone, neck and head, in `make test`; the others in `make test-all`.
+QUICK = (
+    "detr_r50", "faster-rcnn_r50-caffe-dc5", "fcos", "mask-rcnn_r50", "retinanet_r50", "rtmdet_tiny",
+    "soft-teacher", "yolov3", "yolox_tiny", "ann_r50", "convnext-tiny_upernet", "fcn_r50-d8",
+    "ocrnet", "pointrend", "segformer", "swin-tiny", "convnext-tiny_32", "resnet50_8xb32",
+)  # fmt: skip
 REFUSED = {
     "mmdet::cornernet/cornernet_hourglass104_8xb6-210e-mstest_coco.py": "HourglassNet",
     "mmdet::detectors/detectors_htc-r50_1x_coco.py": "DetectoRS_ResNet",
@@ -90,7 +96,13 @@ def test_the_sample_is_large_enough():
     assert len(ZOO) >= 40
 
 
-@pytest.mark.parametrize("name", ZOO)
+def marked(names):
+    quick = {name for name in names if name.rpartition("/")[2].startswith(QUICK)}
+    assert len(quick) == len(QUICK)
+    return [pytest.param(n, marks=() if n in quick else pytest.mark.slow) for n in names]
+
+
+@pytest.mark.parametrize("name", marked(ZOO))
 def test_swapped_model_reads_the_right_maps_and_takes_both_steps(name, tiny_arch, tmp_path):
     swap = plan_swap(name, tiny_arch)
     write_config(swap, name, tmp_path / "swapped.py")

@@ -16,8 +16,13 @@ from torch import nn
 from mmfastervit import FasterViT
 from mmfastervit.archs import ARCHS
 
-SIZES = [(224, 224), (800, 1216), (1216, 800), (37, 501), (1, 1), (33, 225)]
-SMALL = [size for size in SIZES if max(size) <= 501]
+SMALL = [(224, 224), (37, 501), (1, 1), (33, 225)]
+LARGE = [(800, 1216), (1216, 800)]
+SIZES = [
+    *SMALL,
+    *[(400, 608), (608, 400)],
+    *(pytest.param(size, marks=pytest.mark.slow) for size in LARGE),
+]
 
 
 @pytest.fixture(params=["fastervit_0", "fastervit_3", "fastervit_4_21k_224"])
