@@ -5,7 +5,7 @@ import random
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -85,8 +85,10 @@ class ExactResumeHook(Hook):
         loop, loader = runner.train_loop, runner.train_dataloader
         seed = _shared_seed(runner)
         batches = SeededBatches(_fresh_batches(runner, loader, seed), seed)
-        object.__setattr__(loader, "batch_sampler", batches)  # torch has no other way
-        object.__setattr__(loader, "dataset", SeededDataset(loader.dataset))
+        dataset = SeededDataset(loader.dataset)
+        parts = dict(batch_sampler=batches, sampler=batches.sampler, dataset=dataset)
+        for name, part in parts.items():
+            object.__setattr__(loader, name, part)  # torch has no other way
         loader._iterator = None  # of persistent workers, which have the old ones
         iterator = getattr(loop, "dataloader_iterator", None)
         if iterator is not None:  # of a loop by iterations
@@ -233,7 +235,7 @@ def _fresh_batches(runner: Runner, loader: DataLoader, seed: int) -> BatchSample
 
     Those that no config describes are taken as they are.
     """
-    old = loader.batch_sampler
+    old = cast(BatchSampler, loader.batch_sampler)
     cfg = runner.cfg.get("train_dataloader") or ConfigDict()
     sampler = old.sampler
     if isinstance(cfg.get("sampler"), dict):

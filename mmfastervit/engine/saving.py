@@ -75,6 +75,9 @@ class SafeCheckpointHook(CheckpointHook):
         CheckpointNotWritten: While training: the disk is full, or the folder can't be written to.
     """
 
+    file_backend: Any
+    best_ckpt_path: str | None
+
     def __init__(
         self, *args: Any, exact_resume: bool = True, stop_on_signals: bool = True, **kwargs: Any
     ):
@@ -93,9 +96,8 @@ class SafeCheckpointHook(CheckpointHook):
                 runner.register_hook(hook)
         if not (runner._resume and runner._load_from is None):
             return
-        chosen = [None]
+        chosen: list[Path | None] = [None]
         if is_main_process():
-            remove_parts(Path(runner.work_dir))
             chosen = [newest_whole(self._folders(runner), runner.logger.info)]
         broadcast_object_list(chosen)
         runner._resume = chosen[0] is not None
@@ -115,10 +117,14 @@ class SafeCheckpointHook(CheckpointHook):
         self.is_local = isinstance(self.file_backend, LocalBackend)
         if not self.is_local:
             return
+        if is_main_process():
+            for folder in {runner.work_dir, self.out_dir}:
+                remove_parts(Path(folder))
         self.file_backend = _KeepsOutdated()
         self.backend_args = dict(backend=_BACKEND)
-        if getattr(self, "best_ckpt_path", None):
-            self.best_ckpt_path = self._here(self.best_ckpt_path)
+        best = getattr(self, "best_ckpt_path", None)
+        if best:
+            self.best_ckpt_path = self._here(best)
         for key, path in getattr(self, "best_ckpt_path_dict", {}).items():
             self.best_ckpt_path_dict[key] = path and self._here(path)
 

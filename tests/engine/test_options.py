@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from support.small_config import DET_PIPELINE, SEG_PIPELINE, small_config
 
 from mmfastervit.engine import options
@@ -13,8 +14,8 @@ from mmfastervit.engine.options import (
     enable_tta,
     enable_visualization,
     load_config,
+    set_randomness,
     set_resume,
-    set_seed,
     settle_precision,
 )
 
@@ -117,11 +118,24 @@ class TestTrainingOptions:
         set_resume(cfg, "middle.pth")
         assert (cfg.resume, cfg.load_from) == (True, "middle.pth")
 
-    def test_automatic_resume_goes_before_the_start_checkpoint(self, tmp_path):
-        (tmp_path / "last_checkpoint").write_text("epoch_1.pth")
-        cfg = small_config(work_dir=str(tmp_path), load_from="start.pth")
+    @pytest.mark.parametrize(("own", "option"), [(False, "auto"), (True, None)])
+    def test_automatic_resume_goes_before_the_start_checkpoint(self, own, option, tmp_path):
+        start = None if own else "start.pth"
+        checkpoint = dict(meta=dict(iter=3), optimizer={}, state_dict={})
+        torch.save(checkpoint, tmp_path / "epoch_1.pth")
+        (tmp_path / "last_checkpoint").write_text("/elsewhere/epoch_7.pth")
+        cfg = small_config(work_dir=str(tmp_path), resume=own, load_from=start)
+        set_resume(cfg, option)
+        assert (cfg.resume, cfg.load_from) == (True, str(tmp_path / "epoch_1.pth"))
+
+    def test_automatic_resume_finds_checkpoints_kept_elsewhere(self, tmp_path):
+        kept = tmp_path / "kept/run"
+        kept.mkdir(parents=True)
+        torch.save(dict(meta=dict(iter=3), optimizer={}), kept / "iter_3.pth")
+        hooks = dict(checkpoint=dict(type="CheckpointHook", out_dir=str(tmp_path / "kept")))
+        cfg = small_config(work_dir=str(tmp_path / "run"), default_hooks=hooks)
         set_resume(cfg, "auto")
-        assert (cfg.resume, cfg.load_from) == (True, None)
+        assert cfg.load_from == str(kept / "iter_3.pth")
 
     def test_automatic_resume_without_checkpoint_keeps_the_start_checkpoint(self, tmp_path):
         cfg = small_config(work_dir=str(tmp_path), load_from="start.pth")
@@ -135,8 +149,13 @@ class TestTrainingOptions:
 
     def test_seed_keeps_other_randomness_settings(self):
         cfg = small_config(randomness=dict(seed=1, deterministic=True))
-        set_seed(cfg, 5)
+        set_randomness(cfg, 5, deterministic=False)
         assert cfg.randomness.to_dict() == dict(seed=5, deterministic=True)
+
+    def test_deterministic_keeps_the_seed_of_the_config(self):
+        cfg = small_config(randomness=dict(seed=1))
+        set_randomness(cfg, None, deterministic=True)
+        assert cfg.randomness.to_dict() == dict(seed=1, deterministic=True)
 
 
 class TestTestOptions:

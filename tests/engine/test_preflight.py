@@ -1,7 +1,6 @@
 """Missing inputs are found before a run, all at once, with their keys and remedies."""
 
 import copy
-from pathlib import Path
 
 import pytest
 from mmengine.config import Config
@@ -169,13 +168,6 @@ class TestCheckpoints:
     def test_checkpoint_to_resume_is_checked(self):
         message = complaint(Config(dict(load_from="no.pth", resume=True)))
         assert "--resume PATH" in message
-
-    def test_automatic_resume_checks_the_recorded_checkpoint(self, tmp_path):
-        record: Path = tmp_path / "last_checkpoint"
-        cfg = Config(dict(resume=True, load_from=None, work_dir=str(tmp_path)))
-        check_inputs(cfg, "train")
-        record.write_text("/moved/epoch_3.pth")
-        assert f"  /moved/epoch_3.pth\n    from {record}\n" in complaint(cfg)
 
     def test_pretrained_parts_are_found_at_any_depth(self):
         pretrained = dict(type="Pretrained", checkpoint="no.pth")

@@ -92,43 +92,52 @@ for i, kill in enumerate(json.loads(sys.argv[2])):
     first = child(lambda: run(folder, kill=kill))
     left = sorted(path.name for path in folder.glob("*.pth"))
     second = child(lambda: run(folder, resume=True))
-    print(json.dumps([first, left, second]))
+    with open(sys.argv[3], "a") as file:
+        file.write(json.dumps([first, left, second]) + "\\n")
 """
-# One epoch writes: its checkpoint, the pointer, the best one, the checkpoint again, the pointer.
-# Each is written (write_bytes, write_text), flushed and moved; then the outdated one is removed.
-KILLS = [
-    *(["path", "write_bytes", call, early] for call in (1, 4, 5, 6) for early in (True, False)),
-    *(["os", "replace", call, early] for call in (5, 6, 7, 8, 9, 10) for early in (True, False)),
-    *(["path", "write_text", call, early] for call in (1, 3) for early in (True, False)),
-    *(["path", "unlink", call, True] for call in (9, 12, 15, 18)),
+# An epoch writes its checkpoint, the pointer, the best one, the checkpoint again, the pointer; each
+# is written beside, moved, and then what it makes outdated is removed.
+SOME = [
+    ["path", "write_bytes", 4, False],
+    ["os", "replace", 6, True],
+    ["path", "write_text", 3, False],
+    ["path", "unlink", 15, True],
+]
+EVERY = [
+    [owner, name, call, early]
+    for owner, name, calls in (
+        ("path", "write_bytes", range(1, 9)),
+        ("path", "write_text", range(1, 6)),
+        ("os", "replace", range(1, 14)),
+        ("path", "unlink", range(1, 22, 2)),
+    )
+    for call in calls
+    for early in (True, False)
 ]
 
 
-@pytest.fixture(scope="module")
-def killed_runs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("killed")
-    tests = Path(__file__).parents[1]
+@pytest.mark.parametrize(
+    "kills",
+    [SOME, pytest.param(EVERY, marks=pytest.mark.slow)],
+    ids=["some", "every"],
+)
+def test_a_kill_at_any_write_loses_nothing(kills, tmp_path):
+    tests, results = Path(__file__).parents[1], tmp_path / "results"
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", KILLED_RUNS, str(folder), json.dumps(KILLS)],
+        [sys.executable, "-W", "ignore", "-c", KILLED_RUNS, tmp_path, json.dumps(kills), results],
         env=dict(os.environ, PYTHONPATH=f"{tests}:{tests.parent}", OMP_NUM_THREADS="1"),
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    make_runner(folder / "whole", **SETTINGS).train()
-    return folder, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
-
-
-def test_a_kill_at_any_write_loses_nothing(killed_runs):
-    folder, outcomes, errors = killed_runs
-    assert len(outcomes) == len(KILLS)
-    for i, (kill, (first, left, second)) in enumerate(zip(KILLS, outcomes, strict=True)):
-        assert first == -signal.SIGKILL, (kill, first, errors)
-        assert second == 0, (kill, left, errors)
-        assert_ended_alike(folder / "whole/epoch_3.pth", folder / str(i) / "epoch_3.pth")
-        parts = [path.name for path in (folder / str(i)).glob(".*.pth")]
-        assert not parts, (kill, parts)
+    make_runner(tmp_path / "whole", **SETTINGS).train()
+    outcomes = [json.loads(line) for line in results.read_text().splitlines()]
+    for i, (kill, (first, left, second)) in enumerate(zip(kills, outcomes, strict=True)):
+        assert first == -signal.SIGKILL, (kill, left, done.stderr)
+        assert second == 0, (kill, left, done.stderr)
+        assert_ended_alike(tmp_path / "whole/epoch_3.pth", tmp_path / str(i) / "epoch_3.pth")
+        assert not list((tmp_path / str(i)).glob(".*"))
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])

@@ -25,7 +25,9 @@ ITERATIONS = EPOCHS * EPOCH
 class Drawn(Dataset):
     """Samples that are drawn anew each time, by all generators of random numbers."""
 
-    metainfo = dict(classes=("a",))
+    @property
+    def metainfo(self) -> dict:
+        return dict(classes=("a",))
 
     def __len__(self) -> int:
         return 4 * EPOCH
@@ -98,7 +100,8 @@ def make_runner(
         param_scheduler=dict(type="PolyLR", by_epoch=False, end=ITERATIONS),
         default_hooks=dict(
             checkpoint=dict(
-                dict(type="mmfastervit.SafeCheckpointHook", by_epoch=by_epoch), **checkpoint
+                dict(type="mmfastervit.SafeCheckpointHook", by_epoch=by_epoch, interval=1),
+                **checkpoint,
             ),
         ),
         custom_hooks=[dict(type="EMAHook")],
