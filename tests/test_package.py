@@ -75,8 +75,12 @@ def test_the_commands_work_from_any_folder(installed, tmp_path):
 
     run(installed, "shapes", "--out", "data/shapes", "--train", 4, "--val", 2, "--size", 64,
         cwd=tmp_path)  # fmt: skip
-    run(installed, "train", SHAPES, "--work-dir", "work", "--cfg-options", *QUICK, cwd=tmp_path)
-    assert (tmp_path / "work/epoch_1.pth").is_file()
+    elsewhere = tmp_path / "elsewhere"  # where no data is: to be told so is to have read the recipe
+    elsewhere.mkdir()
+    command = [str(installed), "train", SHAPES]
+    told = subprocess.run(command, capture_output=True, text=True, check=False, cwd=elsewhere)
+    assert told.returncode == 2, told.stderr[-3000:]
+    assert "data/shapes" in told.stderr
     retinanet = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
     run(installed, "swap", retinanet, "--arch", "fastervit_0", "--out", "mine.py", cwd=tmp_path)
     assert "mmfastervit.FasterViT" in (tmp_path / "mine.py").read_text()
