@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmfastervit.engine import options
 from mmfastervit.engine.devices import join_cpu_processes
 from mmfastervit.engine.preflight import check_inputs
-from mmfastervit.engine.saving import CheckpointNotWritten
+from mmfastervit.engine.saving import CheckpointNotWritten, Diverged
 
 from .arguments import CommandFailed, add_run_arguments, export_local_rank, told_as
 
@@ -64,8 +64,8 @@ def run(cfg: Config) -> int:
     """Train.
 
     Raises:
-        CommandFailed: A checkpoint could not be written.
+        CommandFailed: A checkpoint could not be written, or a loss is not finite.
     """
-    with told_as(CommandFailed, CheckpointNotWritten):
+    with told_as(CommandFailed, CheckpointNotWritten, Diverged):
         options.build_runner(cfg).train()
     return 0

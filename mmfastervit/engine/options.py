@@ -16,7 +16,7 @@ from mmfastervit.explaining import explained
 from mmfastervit.signatures import nearest, options_of
 
 from .devices import has_accelerator
-from .resuming import newest_whole
+from .resuming import check_resumable, newest_whole
 from .tta import default_tta_model, flip_pipeline
 
 # Read by mmengine's Runner straight from the config, beyond the arguments of its constructor.
@@ -154,6 +154,9 @@ def set_resume(cfg: Config, resume: str | None) -> None:
             ``last_checkpoint`` says there; None to do as the config says, whose ``resume=True``
             without ``load_from`` means the same. Where there is none the run starts anew, from
             ``load_from`` if set.
+
+    Raises:
+        ValueError: ``resume`` is a file that no run can go on from.
     """
     if resume is None and cfg.get("resume") and not cfg.get("load_from"):
         resume = "auto"
@@ -169,6 +172,8 @@ def set_resume(cfg: Config, resume: str | None) -> None:
             message = f"--resume: no whole checkpoint in {cfg.work_dir}, starting anew"
             print_log(message, "current", logging.WARNING)
     elif resume is not None:
+        if Path(resume).is_file():
+            check_resumable(Path(resume))
         cfg.resume = True
         cfg.load_from = resume
 

@@ -52,6 +52,24 @@ def newest_whole(
     return None
 
 
+def check_resumable(path: Path) -> None:
+    """Look whether a run can go on from a file.
+
+    Raises:
+        ValueError: It is not whole, or holds weights alone.
+    """
+    content, broken = read_checkpoint(path), _first_broken_part(path)
+    if broken is not None:
+        raise ValueError(
+            f"{path} is not whole ({broken}): --resume without a path takes one that is"
+        )
+    if "optimizer" not in content or "iter" not in (content.get("meta") or {}):
+        raise ValueError(
+            f"{path} holds no state of an optimizer, so that no run can go on from it; to start a "
+            f"new one from its weights: --cfg-options load_from={path}"
+        )
+
+
 def _first_broken_part(path: Path) -> str | None:
     """What of a file of ``torch.save`` fails its checksum; of torch's older format nothing can."""
     if not zipfile.is_zipfile(path):
@@ -210,6 +228,10 @@ class _Ahead:
             self.taken -= 1
             return None
         return next(self.iterator)
+
+    def skip_iter(self, count: int) -> None:
+        """Take ``count`` of these steps, as some versions of mmengine ask."""
+        self.taken -= count
 
 
 def seed_all(seed: int) -> None:

@@ -1,8 +1,9 @@
 """Checkpoints that no fault takes: each is whole on the disk before the one before it goes."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ _BACKEND = "mmfastervit"
 
 class CheckpointNotWritten(OSError):
     """A checkpoint could not be written; those before it stay."""
+
+
+class Diverged(ArithmeticError):
+    """A loss is not a finite number; no checkpoint of it was written."""
 
 
 @register_backend(_BACKEND)
@@ -63,7 +68,8 @@ class SafeCheckpointHook(CheckpointHook):
     goes after that. ``last_checkpoint`` holds a relative name and is replaced at once. A run that
     is to be resumed from its folder takes the newest whole checkpoint there, see
     :func:`.resuming.newest_whole`, whatever ``last_checkpoint`` says. Where ``out_dir`` is no
-    folder of this machine, files are written as mmengine does.
+    folder of this machine, files are written as mmengine does. A run of which a loss is not finite
+    ends there, before a checkpoint of it is written.
 
     Args:
         exact_resume: Resume as if the run had never ended, by
@@ -73,6 +79,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     Raises:
         CheckpointNotWritten: While training: the disk is full, or the folder can't be written to.
+        Diverged: While training: a loss is not finite.
     """
 
     file_backend: Any
@@ -144,6 +151,25 @@ class SafeCheckpointHook(CheckpointHook):
         with self._told(runner, STOPPED):
             self._write(runner, STOPPED, dict(epoch=runner.epoch, iter=iterations), by_epoch=False)
         return self._here(STOPPED)
+
+    def after_train_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | Sequence | None = None,
+        outputs: dict | None = None,
+    ) -> None:
+        """End a run that has diverged, and save a checkpoint where one is due."""
+        losses = {k: float(v) for k, v in (outputs or {}).items() if "loss" in k}
+        wrong = [f"{name} is {value}" for name, value in losses.items() if not isfinite(value)]
+        if wrong:
+            kept = newest_whole(self._folders(runner))
+            raise Diverged(
+                f"iteration {runner.iter + 1}: {', '.join(wrong)}. The run ends; its last whole "
+                f"checkpoint is {kept.name if kept else 'not there yet'}. Look at the learning "
+                "rate, its warm-up, optim_wrapper.clip_grad and mixed precision"
+            )
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         if not self.is_local:

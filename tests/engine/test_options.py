@@ -137,6 +137,21 @@ class TestTrainingOptions:
         set_resume(cfg, "auto")
         assert cfg.load_from == str(kept / "iter_3.pth")
 
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (dict(meta=dict(iter=3), state_dict={}), "holds no state of an optimizer"),
+            (None, "not a complete checkpoint file"),
+        ],
+    )
+    def test_a_file_that_no_run_can_go_on_from_is_named(self, content, message, tmp_path):
+        path = tmp_path / "best.pth"
+        torch.save(content, path)
+        if content is None:
+            path.write_bytes(path.read_bytes()[:100])
+        with pytest.raises(ValueError, match=f"best.pth.* {message}|best.pth is {message}"):
+            set_resume(small_config(), str(path))
+
     def test_automatic_resume_without_checkpoint_keeps_the_start_checkpoint(self, tmp_path):
         cfg = small_config(work_dir=str(tmp_path), load_from="start.pth")
         set_resume(cfg, "auto")

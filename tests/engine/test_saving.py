@@ -14,7 +14,7 @@ from support.lasting import EPOCH, assert_ended_alike, make_runner
 
 from mmfastervit import files
 from mmfastervit.engine.resuming import newest_whole
-from mmfastervit.engine.saving import CheckpointNotWritten
+from mmfastervit.engine.saving import CheckpointNotWritten, Diverged
 
 SETTINGS = dict(max_keep_ckpts=1, evaluate=True, save_best="score", rule="greater")
 
@@ -160,6 +160,19 @@ def test_what_cannot_be_written_is_told_and_what_was_there_stays(number, tmp_pat
     )
     assert newest_whole([tmp_path]) == tmp_path / "epoch_1.pth"
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_run_ends_at_the_first_loss_that_is_not_finite(tmp_path):
+    class Diverge(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            if runner.iter == EPOCH + 1:
+                runner.model.layer.weight.data.fill_(float("nan"))
+
+    runner = make_runner(tmp_path, by_epoch=False, interval=1)
+    runner.register_hook(Diverge())
+    with pytest.raises(Diverged, match=r"iteration 7: loss is nan.*checkpoint is iter_6\.pth"):
+        runner.train()
+    assert newest_whole([tmp_path]) == tmp_path / "iter_6.pth"
 
 
 @pytest.mark.parametrize("by_epoch", [True, False])
