@@ -10,6 +10,7 @@ from functools import partial
 
 from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import MODELS as ROOT_MODELS
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_CONSTRUCTORS
 from mmengine.registry import Registry
 
 MODELS = Registry(
@@ -20,6 +21,12 @@ HOOKS = Registry(
     parent=ROOT_HOOKS,
     scope="mmfastervit",
     locations=["mmfastervit.engine.hooks", "mmfastervit.engine.saving"],
+)
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    "optimizer wrapper constructor",
+    parent=ROOT_CONSTRUCTORS,
+    scope="mmfastervit",
+    locations=["mmfastervit.engine.layer_decay"],
 )
 
 
