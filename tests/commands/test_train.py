@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from mmengine.fileio import load
+from support.lasting import assert_ended_alike
 
 from mmfastervit.datasets.shapes import write_dataset
 
@@ -41,7 +42,11 @@ def run(tool: str, *arguments, cwd: Path) -> str:
     return result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("config", [DET, SEG], ids=["detector", "segmentor"])
+@pytest.mark.parametrize(
+    "config",
+    [DET, pytest.param(SEG, marks=pytest.mark.slow)],
+    ids=["detector", "segmentor"],
+)
 def test_trains_then_tests_with_pictures_and_predictions(folder, config):
     options = ["--cfg-options", *SMALL[config], "train_dataloader.num_workers=0",
                "train_dataloader.persistent_workers=False", "val_dataloader.num_workers=0",
@@ -90,3 +95,25 @@ def test_train_then_test_by_the_tools(tmp_path, monkeypatch, capsys):
     assert "Scaling the original LR by 0.5" in output
     assert "Iter(test) [4/4]    error: " in output
     assert len(load("o/out.pkl")) == 16
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("config", "length", "first", "last"),
+    [
+        (DET, "train_cfg.max_epochs=2", "epoch_1.pth", "epoch_2.pth"),
+        (SEG, "train_cfg.max_iters=6", "iter_2.pth", "iter_6.pth"),
+    ],
+    ids=["detector", "segmentor"],
+)
+def test_a_resumed_recipe_ends_as_an_uninterrupted_one(folder, config, length, first, last):
+    every = "default_hooks.checkpoint.interval=" + ("1" if config == DET else "2")
+    options = ["--cfg-options", length, every, "train_cfg.val_interval=100"]
+    in_process = ["train_dataloader.num_workers=0", "train_dataloader.persistent_workers=False"]
+    whole, resumed = (folder / "ends" / f"{config.stem}-{name}" for name in ("whole", "resumed"))
+    run("train.py", config, "--work-dir", whole, "--seed", 0, *options, *in_process, cwd=folder)
+    resumed.mkdir()
+    (resumed / first).write_bytes((whole / first).read_bytes())
+    told = run("train.py", config, "--work-dir", resumed, "--resume", *options, cwd=folder)
+    assert f"{first}, the newest whole checkpoint" in told
+    assert_ended_alike(whole / last, resumed / last)
