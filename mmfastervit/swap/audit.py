@@ -131,8 +131,8 @@ def watch(part: dict, scope: str | None) -> Watched:
             with ShapesOnly():
                 model = _build(part).to("meta")
             return _run(model, channels_of(part), "meta")
+        # operators, and settings of losses, that want tensors with memory
         except (AssertionError, NotImplementedError, RuntimeError, TypeError):
-            # operators, and settings of losses, that want tensors with memory
             return _run(_build(part), channels_of(part), "cpu")
 
 
@@ -246,7 +246,7 @@ class _Reads(TorchFunctionMode):
         given = [*args, *(kwargs or {}).values()]
         try:
             made = func(*args, **(kwargs or {}))
-        except Exception:
+        except Exception:  # it was given the maps all the same
             self.note(given)
             raise
         if any(isinstance(one, Tensor) for one in tree_leaves(made)):
