@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmfastervit.checkpoint.choosing import checkpoint_for
 from mmfastervit.config.changes import Change
 from mmfastervit.config.finding import read_config
 from mmfastervit.config.tree import Path, dict_at, plain, type_name, value_at
@@ -14,7 +15,7 @@ from mmfastervit.config.tree import Path, dict_at, plain, type_name, value_at
 from .errors import SwapRefusedError
 from .levels import Level, stages_for
 from .probing import channels_of, measure, measure_part, necks_of
-from .replacement import checkpoint_for, fastervit_config, settings_of
+from .replacement import fastervit_config, settings_of
 from .zoo import check_model, check_parts, nearest_config, used_levels
 
 

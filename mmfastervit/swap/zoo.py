@@ -202,11 +202,6 @@ TO_RGB = {
 SYNCHRONISED_NORMS = ("SyncBN", "MMSyncBN", "SyncBatchNorm")
 # Swin's position embeddings, which configs list whether or not the model has them.
 SWIN_KEYS = ("absolute_pos_embed", "relative_position_bias_table")
-# Height and width of the images that a model needs to take a step; DDOD's deformable convolutions
-# want 3 pixels on the level of stride 128.
-IMAGE_SIZES = {"DDOD": (384, 384), "BaseReID": (256, 128)}
-CHOOSE_QUERIES = ("DINO", "DDQDETR")  # among the pixels of the image
-TAKE_PROPOSALS = ("FastRCNN",)  # others make their own
 
 DECODE_KEYS = ("decode_head", "auxiliary_head")
 _INNER_HEAD = "kernel_generate_head"

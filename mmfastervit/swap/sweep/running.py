@@ -16,12 +16,12 @@ from mmengine.config import Config
 from mmfastervit.config.finding import base_name, read_config, zoo_folder
 from mmfastervit.config.tree import plain, rebuild, type_name, value_at
 from mmfastervit.swap.audit import audit
-from mmfastervit.swap.check import steps
 from mmfastervit.swap.context import find_model
 from mmfastervit.swap.errors import SwapRefusedError
 from mmfastervit.swap.planning import Swap, plan_swap
 from mmfastervit.swap.probing import measure_part
 from mmfastervit.swap.writing import write_config
+from mmfastervit.trial import steps
 
 REFUSED, FAILED, SWAPPED = "refused", "failed", "swapped"
 # mmengine can't read the original, or its backbone and neck don't run on this machine.

@@ -9,12 +9,14 @@ from torch import Tensor
 
 from mmfastervit.config.tree import dict_at, type_name, walk
 
-from .zoo import IMAGE_SIZES, TAKE_PROPOSALS
-
 IMAGE_SIDE = 64
 BATCH = 2
 _BOXES = ((4, 6, 30, 35), (25, 20, 60, 55), (10, 32, 26, 62))  # of a 64x64 image
 _RGB = 3
+# Height and width of the images that a model needs to take a step; DDOD's deformable convolutions
+# want 3 pixels on the level of stride 128.
+_IMAGE_SIZES = {"DDOD": (384, 384), "BaseReID": (256, 128)}
+_TAKE_PROPOSALS = ("FastRCNN",)  # others make their own
 
 
 def make_batch(cfg: dict, model: dict, scope: str | None) -> dict[str, list]:
@@ -44,7 +46,7 @@ def image_size(model: dict) -> tuple[int, int]:
     """64x64, unless the model was made for another size."""
     kind = type_name(model["type"])
     side = dict_at(model, ("bbox_head", "anchor_generator")).get("input_size", IMAGE_SIDE)
-    return IMAGE_SIZES.get(kind, (side, side))
+    return _IMAGE_SIZES.get(kind, (side, side))
 
 
 def _meta(index: int, size: tuple[int, int]) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def _detection(cfg: dict, model: dict, index: int, size: tuple[int, int]) -> Bas
     if loads_masks(cfg):
         sample.gt_instances.masks = BitmapMasks(masks, *size)
         sample.ignored_instances.masks = BitmapMasks(masks[:0], *size)
-    if type_name(model["type"]) in TAKE_PROPOSALS:
+    if type_name(model["type"]) in _TAKE_PROPOSALS:
         sample.proposals = InstanceData(bboxes=boxes + 3, scores=torch.ones(len(boxes)))
     step = semantic_step(cfg)
     sample.gt_sem_seg = PixelData(sem_seg=_semantic(boxes, labels, size)[:, ::step, ::step])
