@@ -50,9 +50,14 @@ class Scaled(nn.Module):
         return images * 2, images * self.factor
 
 
-def test_the_backbone_is_exported_for_any_size(small_arch, tmp_path):
+@pytest.mark.parametrize(
+    "out_indices",
+    [(2,), pytest.param((0, 1, 2, 3), marks=pytest.mark.slow)],
+    ids=["carriers", "whole"],
+)
+def test_the_backbone_is_exported_for_any_size(out_indices, small_arch, tmp_path):
     torch.manual_seed(0)
-    module = MapsOf(FasterViT(small_arch)).eval()
+    module = MapsOf(FasterViT(small_arch, out_indices=out_indices)).eval()
     seen = []
     assert export_onnx(module, tmp_path / "b.onnx", report=seen.append) < 1e-4
     assert len({difference.shape for difference in seen}) == 4

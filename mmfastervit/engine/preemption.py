@@ -1,13 +1,18 @@
 """Ending a run when it is asked to: the step is finished and a checkpoint written."""
 
+import os
 import signal
 from collections.abc import Callable, Sequence
+from threading import Thread
 from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class PreemptionHook(Hook):
@@ -31,7 +36,7 @@ class PreemptionHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Listen."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _SIGNALS:
             self._before[number] = signal.signal(number, self._receive)
 
     def _receive(self, number: int, frame: object) -> None:
@@ -81,3 +86,34 @@ class PreemptionHook(Hook):
         name = signal.Signals(received).name
         runner.logger.warning(f"{name}: stopped after {iterations} iterations, saved {path}")
         raise SystemExit(128 + received)
+
+
+def shield_workers(loader: DataLoader) -> None:
+    """Let workers that a data loader starts from now on live through signals to all processes.
+
+    Such a signal, Slurm's or a terminal's, is for the process of the run: a worker that dies of it
+    takes the run along in the middle of its step. Workers still end when their loader tells them
+    to, and when its process is gone.
+    """
+    if not isinstance(loader.worker_init_fn, _Shield):
+        loader.worker_init_fn = _Shield(loader.worker_init_fn)
+
+
+class _Shield:
+    """A worker's ``worker_init_fn``, after which it takes signals from its parent alone."""
+
+    def __init__(self, inner: Callable[[int], object] | None):
+        self.inner = inner
+
+    def __call__(self, worker: int) -> None:
+        if hasattr(signal, "sigwaitinfo"):  # only there is the sender known
+            signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+            Thread(target=_obey, args=(os.getppid(),), daemon=True).start()
+        if self.inner is not None:
+            self.inner(worker)
+
+
+def _obey(parent: int) -> None:
+    while signal.sigwaitinfo(_SIGNALS).si_pid != parent:
+        pass
+    os._exit(0)

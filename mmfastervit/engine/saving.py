@@ -3,19 +3,19 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 
 from mmfastervit.files import remove_parts, written_whole
 from mmfastervit.registry import HOOKS
 
-from .preemption import PreemptionHook
+from .preemption import PreemptionHook, shield_workers
 from .resuming import ExactResumeHook, newest_whole
 
 POINTER = "last_checkpoint"
@@ -92,6 +92,7 @@ class SafeCheckpointHook(CheckpointHook):
         self._companions: list[Hook] = []
         if exact_resume:
             self._companions.append(ExactResumeHook())
+        self.stop_on_signals = stop_on_signals
         if stop_on_signals:
             self._companions.append(PreemptionHook(self.save_now))
 
@@ -101,6 +102,9 @@ class SafeCheckpointHook(CheckpointHook):
         for hook in self._companions:
             if hook not in runner.hooks:
                 runner.register_hook(hook)
+        for loop in (runner._train_loop, runner._val_loop):
+            if self.stop_on_signals and isinstance(loop, BaseLoop):  # built: it trains
+                shield_workers(loop.dataloader)
         if not (runner._resume and runner._load_from is None):
             return
         chosen: list[Path | None] = [None]
@@ -160,8 +164,13 @@ class SafeCheckpointHook(CheckpointHook):
         outputs: dict | None = None,
     ) -> None:
         """End a run that has diverged, and save a checkpoint where one is due."""
-        losses = {k: float(v) for k, v in (outputs or {}).items() if "loss" in k}
-        wrong = [f"{name} is {value}" for name, value in losses.items() if not isfinite(value)]
+        losses = {k: torch.as_tensor(v).detach() for k, v in (outputs or {}).items() if "loss" in k}
+        total = losses.get("loss", torch.zeros(()))  # one look a step: each waits for the GPU
+        wrong = [
+            f"{name} is {loss.item()}"
+            for name, loss in losses.items()
+            if not total.isfinite() and not loss.isfinite()
+        ]
         if wrong:
             kept = newest_whole(self._folders(runner))
             raise Diverged(

@@ -179,7 +179,12 @@ def test_a_mistake_is_status_2_and_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    "tool", [[str(ROOT / "tools/train.py")], ["-m", "mmfastervit", "train"]], ids=["tool", "module"]
+    "tool",
+    [
+        [str(ROOT / "tools/train.py")],
+        pytest.param(["-m", "mmfastervit", "train"], marks=pytest.mark.slow),
+    ],
+    ids=["tool", "module"],
 )
 def test_a_tool_and_the_command_answer_alike(tool, tmp_path):
     command = [sys.executable, "-W", "ignore", *tool, "no.py"]

@@ -16,7 +16,6 @@ from mmfastervit.convert import convert
 from mmfastervit.datasets.shapes import write_dataset
 from mmfastervit.swap import SwapAuditError
 
-ROOT = Path(__file__).resolve().parents[2]
 RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
 
 
@@ -25,9 +24,19 @@ def run(*arguments, cwd: Path) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
 
 
-def swap(*arguments, cwd: Path) -> subprocess.CompletedProcess:
-    tool = ROOT / "tools/swap_backbone.py"
-    return run(tool, RETINANET, "--arch", "fastervit_0", *arguments, cwd=cwd)
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ended(capsys, *arguments) -> tuple[int, str, str]:
+    """Exit status and output of ``mmfastervit swap ARGUMENTS``, without a process of its own."""
+    with pytest.raises(SystemExit) as exit:
+        main("swap", [str(word) for word in (*arguments, "--arch", "fastervit_0")])
+    printed = capsys.readouterr()
+    return exit.value.code, printed.out, printed.err
 
 
 def published_weights(folder: Path) -> Path:
@@ -38,13 +47,14 @@ def published_weights(folder: Path) -> Path:
     return published
 
 
-def test_stock_train_py_runs_the_file_from_another_folder_with_published_weights(tmp_path):
-    weights = published_weights(tmp_path)
-    written = swap("--out", "mine.py", "--pretrained", weights, cwd=tmp_path)
-    assert written.returncode == 0, written.stderr
-    assert "model.neck.in_channels: [256, 512, 1024, 2048] -> [128, 256, 512]" in written.stdout
+def test_stock_train_py_runs_the_file_from_another_folder_with_published_weights(folder, capsys):
+    weights = published_weights(folder)
+    arguments = (RETINANET, "--out", "mine.py", "--pretrained", weights)
+    status, printed, error = ended(capsys, *arguments)
+    assert status == 0, error
+    assert "model.neck.in_channels: [256, 512, 1024, 2048] -> [128, 256, 512]" in printed
 
-    elsewhere = tmp_path / "elsewhere"
+    elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
     write_dataset(elsewhere / "data", train=2, val=2, size=64, seed=0)
     stock = Path(importlib.util.find_spec("mmdet").origin).parent / ".mim/tools/train.py"
@@ -64,26 +74,11 @@ def test_stock_train_py_runs_the_file_from_another_folder_with_published_weights
         "train_dataloader.dataset.pipeline.2.scale=(64,64)",
         "val_dataloader.dataset.pipeline.1.scale=(64,64)",
     ]  # fmt: skip
-    trained = run(stock, tmp_path / "mine.py", "--cfg-options", *options, cwd=elsewhere)
+    trained = run(stock, folder / "mine.py", "--cfg-options", *options, cwd=elsewhere)
     log = trained.stdout + trained.stderr
     assert trained.returncode == 0, log[-3000:]
     assert re.search(f"{re.escape(str(weights))}: .*fastervit_0.* parameters loaded", log)
     assert (elsewhere / "work_dirs/mine/epoch_1.pth").is_file()
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty working folder."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def ended(capsys, *arguments) -> tuple[int, str, str]:
-    """Exit status and output of ``mmfastervit swap ARGUMENTS``, without a process of its own."""
-    with pytest.raises(SystemExit) as exit:
-        main("swap", [str(word) for word in (*arguments, "--arch", "fastervit_0")])
-    printed = capsys.readouterr()
-    return exit.value.code, printed.out, printed.err
 
 
 def test_list_shows_what_depends_on_the_backbone_and_writes_nothing(folder, capsys):

@@ -204,3 +204,37 @@ def test_the_companions_can_be_left_out(tmp_path):
     count = len(runner.hooks)
     runner.train()
     assert len(runner.hooks) == count
+
+
+SIGNALLED_RUN = """
+import os, signal, sys
+from pathlib import Path
+from mmengine.hooks import Hook
+from support.lasting import EPOCH, make_runner
+
+class Signal(Hook):
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == EPOCH + 1:
+            os.killpg(0, int(sys.argv[3]))
+
+runner = make_runner(Path(sys.argv[1]), by_epoch=sys.argv[2] == "epoch", workers=2)
+runner.register_hook(Signal())
+runner.train()
+"""
+
+
+@pytest.mark.parametrize(
+    ("by", "number"), [("iter", signal.SIGTERM), ("epoch", signal.SIGTERM), ("iter", signal.SIGINT)]
+)
+def test_a_signal_to_all_processes_leaves_the_workers_alone(by, number, tmp_path):
+    tests = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", SIGNALLED_RUN, tmp_path, by, str(int(number))],
+        env=dict(os.environ, PYTHONPATH=f"{tests}:{tests.parent}", OMP_NUM_THREADS="1"),
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 128 + number, done.stderr
+    assert newest_whole([tmp_path]).name == "stopped.pth"

@@ -84,6 +84,7 @@ def test_tracing_and_counting_tools_still_read_the_model(tiny_arch):
     assert get_model_complexity_info(model, (3, 70, 90), show_table=False)["flops"] > 0
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_exported_program_takes_any_size_of_several_windows(tiny_arch):
     model = FasterViT(tiny_arch).eval()

@@ -17,17 +17,36 @@ from mmfastervit import FasterViT
 from mmfastervit.archs import ARCHS
 
 SMALL = [(224, 224), (37, 501), (1, 1), (33, 225)]
-LARGE = [(800, 1216), (1216, 800)]
-SIZES = [
-    *SMALL,
-    *[(400, 608), (608, 400)],
-    *(pytest.param(size, marks=pytest.mark.slow) for size in LARGE),
-]
+LARGER = [(400, 608), (608, 400), (800, 1216), (1216, 800)]
+NAMES = ["fastervit_0", "fastervit_3", "fastervit_4_21k_224"]
+WIDEST = NAMES[-1]
 
 
-@pytest.fixture(params=["fastervit_0", "fastervit_3", "fastervit_4_21k_224"])
+@pytest.fixture(params=NAMES)
 def arch(request) -> dict:
-    return {**asdict(ARCHS[request.param]), "depths": (1, 1, 2, 1)}
+    return shortened(request.param)
+
+
+def shortened(name: str) -> dict:
+    return {**asdict(ARCHS[name]), "depths": (1, 1, 2, 1)}
+
+
+def each(values: list, slow: list) -> list:
+    """Every architecture with every value; the ``slow`` ones of large models in ``make test-all``.
+
+    The narrowest model takes a few more of them in ``make test``, the widest fewer.
+    """
+    rare = {NAMES[0]: slow[2:], NAMES[1]: slow, WIDEST: [*values[2:], *slow]}
+    return [
+        pytest.param(
+            shortened(name),
+            value,
+            id=f"{name}-{value}",
+            marks=[pytest.mark.slow] if value in rare[name] else [],
+        )
+        for name in NAMES
+        for value in (*values, *slow)
+    ]
 
 
 def build(arch, **options) -> FasterViT:
@@ -57,7 +76,7 @@ def assert_near(actual, expected, tolerance: float = 1e-4) -> None:
     assert (actual - expected).abs().max() <= tolerance * expected.abs().max()
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(("arch", "size"), each(SMALL, LARGER))
 @torch.no_grad()
 def test_maps_have_published_channels_and_strides_at_any_size(arch, size):
     model = build(arch)
@@ -70,7 +89,7 @@ def test_maps_have_published_channels_and_strides_at_any_size(arch, size):
     assert {name: value.shape for name, value in model.state_dict().items()} == layout
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(("arch", "size"), each(SMALL, LARGER))
 @torch.no_grad()
 def test_transposing_image_and_weights_transposes_the_maps(arch, size):
     """Nothing prefers an axis, so rectangular grids are routed, biased and pooled rightly."""
@@ -91,7 +110,7 @@ def test_transposing_the_image_alone_changes_the_maps(arch):
         assert (turned.transpose(2, 3) - upright).abs().max() > 0.01 * upright.abs().max()
 
 
-@pytest.mark.parametrize("size", SMALL, ids=str)
+@pytest.mark.parametrize(("arch", "size"), each(SMALL, []))
 @torch.no_grad()
 def test_batch_of_two_equals_two_singles(arch, size):
     model = build(arch)
@@ -112,7 +131,9 @@ def test_outputs_do_not_depend_on_sizes_seen_before(arch):
     assert all(torch.equal(a, b) for a, b in zip(fresh, model(images), strict=True))
 
 
-@pytest.mark.parametrize("out_indices", [(0, 1, 2, 3), (1, 2, 3), (3,), (2,), (0,)], ids=str)
+@pytest.mark.parametrize(
+    ("arch", "out_indices"), each([(0, 1, 2, 3), (3,), (1, 2, 3), (2,), (0,)], [])
+)
 def test_every_parameter_gets_a_gradient(arch, out_indices):
     model = build(arch, out_indices=out_indices).train()
     sum(x.square().mean() for x in model(torch.randn(2, 3, 130, 270))).backward()

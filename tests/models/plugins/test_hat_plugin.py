@@ -154,8 +154,15 @@ def bits(x: torch.Tensor) -> torch.Tensor:
     return x.detach().view({4: torch.int32, 2: torch.int16}[x.element_size()])
 
 
-@pytest.mark.parametrize("kind", [torch.inf, torch.nan, 0.0])
-@pytest.mark.parametrize("mode", ["training", "inference", "traced", "compiled"])
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        pytest.param(mode, kind, marks=[pytest.mark.slow] if is_slow else [])
+        for mode in ("training", "inference", "traced", "compiled")
+        for kind in (torch.nan, torch.inf, 0.0)
+        for is_slow in [mode == "compiled" and kind is not torch.nan]
+    ],
+)
 def test_a_closed_gate_lets_the_input_through_bit_for_bit(kind, mode):
     """Whatever the blocks return, and zeros of either sign."""
     plugin = overflowing(kind).train(mode == "training")
