@@ -51,9 +51,8 @@ def test_a_copied_run_leaves_the_files_of_the_original_alone(tmp_path):
 KILLED_RUNS = """
 import json, os, sys
 from pathlib import Path
+from support.killing import kill_at
 from support.lasting import make_runner
-from mmfastervit import files
-from mmfastervit.engine import saving
 
 SETTINGS = dict(max_keep_ckpts=1, evaluate=True, save_best="score", rule="greater")
 
@@ -69,22 +68,9 @@ def child(work):
             os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
-def killing(owner, name, call, early):
-    original, calls = getattr(owner, name), [0]
-    def replaced(*args, **kwargs):
-        calls[0] += 1
-        if calls[0] == call and early:
-            os.kill(os.getpid(), 9)
-        result = original(*args, **kwargs)
-        if calls[0] == call:
-            os.kill(os.getpid(), 9)
-        return result
-    setattr(owner, name, replaced)
-
 def run(folder, resume=False, kill=None):
     if kill:
-        owner, *rest = kill
-        killing(dict(os=os, path=Path)[owner], *rest)
+        kill_at(*kill)
     make_runner(folder, resume=resume, **SETTINGS).train()
 
 for i, kill in enumerate(json.loads(sys.argv[2])):
