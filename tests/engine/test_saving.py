@@ -210,7 +210,12 @@ runner.train()
 
 
 @pytest.mark.parametrize(
-    ("by", "number"), [("iter", signal.SIGTERM), ("epoch", signal.SIGTERM), ("iter", signal.SIGINT)]
+    ("by", "number"),
+    [
+        ("iter", signal.SIGTERM),
+        pytest.param("epoch", signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param("iter", signal.SIGINT, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_to_all_processes_leaves_the_workers_alone(by, number, tmp_path):
     tests = Path(__file__).parents[1]
