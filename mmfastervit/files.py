@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,10 +38,18 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def remove_parts(folder: Path) -> None:
     """Remove what processes that were killed left of files that they had not written whole."""
     for path in folder.glob(f".{'[0-9a-f]' * 32}.*"):
-        path.unlink(missing_ok=True)
+        remove(path)
 
 
 def sha256_of(path: Path) -> str:

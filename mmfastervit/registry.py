@@ -11,7 +11,10 @@ from functools import partial
 from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_CONSTRUCTORS
+from mmengine.registry import OPTIM_WRAPPERS as ROOT_OPTIM_WRAPPERS
+from mmengine.registry import RUNNERS as ROOT_RUNNERS
 from mmengine.registry import Registry
+from mmengine.registry.build_functions import build_runner_from_cfg
 
 MODELS = Registry(
     "model", parent=ROOT_MODELS, scope="mmfastervit", locations=["mmfastervit.models"]
@@ -27,6 +30,19 @@ OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     parent=ROOT_CONSTRUCTORS,
     scope="mmfastervit",
     locations=["mmfastervit.engine.layer_decay"],
+)
+OPTIM_WRAPPERS = Registry(
+    "optimizer wrapper",
+    parent=ROOT_OPTIM_WRAPPERS,
+    scope="mmfastervit",
+    locations=["mmfastervit.engine.precision"],
+)
+RUNNERS = Registry(
+    "runner",
+    build_func=build_runner_from_cfg,
+    parent=ROOT_RUNNERS,
+    scope="mmfastervit",
+    locations=["mmfastervit.engine.sharding"],
 )
 
 

@@ -81,13 +81,13 @@ def test_the_commands_work_from_any_folder(installed, tmp_path):
     told = subprocess.run(command, capture_output=True, text=True, check=False, cwd=elsewhere)
     assert told.returncode == 2, told.stderr[-3000:]
     assert "data/shapes" in told.stderr
-    retinanet = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
-    run(installed, "swap", retinanet, "--arch", "fastervit_0", "--out", "mine.py", cwd=tmp_path)
-    assert "mmfastervit.FasterViT" in (tmp_path / "mine.py").read_text()
 
 
 @pytest.mark.slow
-def test_a_trained_model_is_tested_and_exported_from_any_folder(installed, tmp_path):
+def test_a_config_is_swapped_and_a_trained_model_tested_and_exported(installed, tmp_path):
+    retinanet = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
+    run(installed, "swap", retinanet, "--arch", "fastervit_0", "--out", "mine.py", cwd=tmp_path)
+    assert "mmfastervit.FasterViT" in (tmp_path / "mine.py").read_text()
     run(installed, "shapes", "--out", "data/shapes", "--train", 4, "--val", 2, "--size", 64,
         cwd=tmp_path)  # fmt: skip
     run(installed, "train", SHAPES, "--work-dir", "work", "--cfg-options", *QUICK, cwd=tmp_path)

@@ -172,7 +172,7 @@ def set_resume(cfg: Config, resume: str | None) -> None:
             message = f"--resume: no whole checkpoint in {cfg.work_dir}, starting anew"
             print_log(message, "current", logging.WARNING)
     elif resume is not None:
-        if Path(resume).is_file():
+        if Path(resume).exists():
             check_resumable(Path(resume))
         cfg.resume = True
         cfg.load_from = resume

@@ -17,6 +17,7 @@ from mmengine.runner import Runner
 from torch.utils.data import BatchSampler, DataLoader, Dataset
 
 from mmfastervit.checkpoint.reading import read_checkpoint
+from mmfastervit.checkpoint.sharded import SHARDED, broken_shard, is_sharded, read_rest
 from mmfastervit.registry import HOOKS
 
 
@@ -25,21 +26,24 @@ def newest_whole(
 ) -> Path | None:
     """Find the checkpoint of a run that has come farthest, among those that can be resumed from.
 
-    A file counts if every byte of it is there, as its own checksums say, and it holds the state of
-    an optimizer, which best and published checkpoints do not.
+    A file, or a folder of shards, counts if every byte of it is there, as its own checksums say,
+    and it holds the state of an optimizer, which best and published checkpoints do not.
 
     Args:
         folders: Where to look: the ``work_dir``, and ``out_dir`` of the checkpoints if it differs.
         report: Gets a line on each file that is not whole, and on the one that is chosen.
 
     Returns:
-        The file; None where there is none.
+        The file or folder; None where there is none.
     """
     found = []
-    for path in (path for folder in folders for path in sorted(folder.glob("*.pth"))):
+    kinds = ("*.pth", f"*{SHARDED}")
+    for path in (
+        path for folder in folders for kind in kinds for path in sorted(folder.glob(kind))
+    ):
         try:
-            content = read_checkpoint(path)
-            if "optimizer" in content:
+            content = read_rest(path) if is_sharded(path) else read_checkpoint(path)
+            if is_sharded(path) or "optimizer" in content:
                 found.append((content["meta"]["iter"], path.stat().st_mtime, path))
         except (KeyError, OSError, TypeError, ValueError) as error:
             report(f"not resumed from: {error}")
@@ -58,12 +62,14 @@ def check_resumable(path: Path) -> None:
     Raises:
         ValueError: It is not whole, or holds weights alone.
     """
-    content, broken = read_checkpoint(path), _first_broken_part(path)
+    content = read_rest(path) if is_sharded(path) else read_checkpoint(path)
+    broken = _first_broken_part(path)
     if broken is not None:
         raise ValueError(
             f"{path} is not whole ({broken}): --resume without a path takes one that is"
         )
-    if "optimizer" not in content or "iter" not in (content.get("meta") or {}):
+    has_optimizer = is_sharded(path) or "optimizer" in content
+    if not has_optimizer or "iter" not in (content.get("meta") or {}):
         raise ValueError(
             f"{path} holds no state of an optimizer, so that no run can go on from it; to start a "
             f"new one from its weights: --cfg-options load_from={path}"
@@ -71,7 +77,9 @@ def check_resumable(path: Path) -> None:
 
 
 def _first_broken_part(path: Path) -> str | None:
-    """What of a file of ``torch.save`` fails its checksum; of torch's older format nothing can."""
+    """What of a checkpoint fails its checksum; of a file of torch's older format nothing can."""
+    if is_sharded(path):
+        return broken_shard(path)
     if not zipfile.is_zipfile(path):
         return None
     try:
@@ -126,6 +134,13 @@ class ExactResumeHook(Hook):
     ) -> None:
         """Seed the step."""
         seed_all(_mixed(runner.seed, "step", get_rank(), runner.iter))
+
+    def after_train(self, runner: Runner) -> None:
+        """Let workers end; left to Python's garbage collector, each waits five seconds."""
+        runner.train_dataloader._iterator = None
+        ahead = getattr(runner.train_loop, "dataloader_iterator", None)
+        if ahead is not None:
+            ahead.iterator._iterator = None
 
 
 class SeededBatches:

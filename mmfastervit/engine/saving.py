@@ -12,14 +12,16 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import BaseLoop, Runner
 
-from mmfastervit.files import remove_parts, written_whole
+from mmfastervit.checkpoint.sharded import SHARDED
+from mmfastervit.files import remove, remove_parts, written_whole
 from mmfastervit.registry import HOOKS
 
 from .preemption import PreemptionHook, shield_workers
 from .resuming import ExactResumeHook, newest_whole
+from .sharding import ShardedRunner
 
 POINTER = "last_checkpoint"
-STOPPED = "stopped.pth"  # of a run that was asked to stop between two checkpoints
+_STOPPED = "stopped.pth"  # of a run that was asked to stop between two checkpoints
 _BACKEND = "mmfastervit"
 
 
@@ -55,7 +57,7 @@ class _KeepsOutdated(LocalBackend):
 
     def remove_outdated(self) -> None:
         while self.outdated:
-            Path(self.outdated.pop()).unlink(missing_ok=True)
+            remove(Path(self.outdated.pop()))
 
 
 @HOOKS.register_module()
@@ -84,6 +86,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     file_backend: Any
     best_ckpt_path: str | None
+    filename_tmpl: str
 
     def __init__(
         self, *args: Any, exact_resume: bool = True, stop_on_signals: bool = True, **kwargs: Any
@@ -125,6 +128,10 @@ class SafeCheckpointHook(CheckpointHook):
     def before_train(self, runner: Runner) -> None:
         """Settle where files go; what a checkpoint says of the best one holds for this folder."""
         super().before_train(runner)
+        self.stopped = _STOPPED
+        if isinstance(runner, ShardedRunner):
+            names = (self.filename_tmpl, self.stopped)
+            self.filename_tmpl, self.stopped = (Path(n).stem + SHARDED for n in names)
         self.is_local = isinstance(self.file_backend, LocalBackend)
         if not self.is_local:
             return
@@ -152,9 +159,10 @@ class SafeCheckpointHook(CheckpointHook):
         Returns:
             The file.
         """
-        with self._told(runner, STOPPED):
-            self._write(runner, STOPPED, dict(epoch=runner.epoch, iter=iterations), by_epoch=False)
-        return self._here(STOPPED)
+        with self._told(runner, self.stopped):
+            meta = dict(epoch=runner.epoch, iter=iterations)
+            self._write(runner, self.stopped, meta, by_epoch=False)
+        return self._here(self.stopped)
 
     def after_train_iter(
         self,
@@ -184,7 +192,7 @@ class SafeCheckpointHook(CheckpointHook):
         if not self.is_local:
             super()._save_checkpoint_with_step(runner, step, meta)
             return
-        outdated = [STOPPED]
+        outdated = [self.stopped]
         if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
             if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
                 outdated.append(self.filename_tmpl.format(self.keep_ckpt_ids.popleft()))
@@ -200,7 +208,7 @@ class SafeCheckpointHook(CheckpointHook):
                 with written_whole(pointer) as part:
                     part.write_text(os.path.relpath(self.last_ckpt, runner.work_dir))
                 for old in outdated:
-                    Path(self._here(old)).unlink(missing_ok=True)
+                    remove(Path(self._here(old)))
 
     def _write(self, runner: Runner, name: str, meta: dict, by_epoch: bool) -> None:
         runner.save_checkpoint(

@@ -19,6 +19,7 @@ TOOLS = {
     "coverage": "swap_coverage.py",
     "export": "export_onnx.py",
     "convert": "convert_checkpoint.py",
+    "gather": "gather_checkpoint.py",
     "benchmark": "benchmark.py",
     "shapes": "make_shapes_data.py",
 }

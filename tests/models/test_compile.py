@@ -63,6 +63,7 @@ def test_training_is_one_graph(tiny_arch, backend):
     assert backend.compilations <= 2
 
 
+@pytest.mark.slow
 def test_checkpointed_training_compiles_and_counts_a_batch_once(tiny_arch):
     torch._dynamo.reset()
     eager = FasterViT(tiny_arch, with_cp=True, drop_path_rate=0.0).train()

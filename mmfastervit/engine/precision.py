@@ -1,0 +1,26 @@
+"""Training in bfloat16 without the loss scale that float16 needs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from mmengine.device import get_device
+from mmengine.optim import OptimWrapper
+from torch import nn
+
+from mmfastervit.registry import OPTIM_WRAPPERS
+
+
+@OPTIM_WRAPPERS.register_module()
+class BFloat16OptimWrapper(OptimWrapper):
+    """mmengine's optimizer wrapper, with the model's step under autocast to bfloat16.
+
+    In a config: ``optim_wrapper = dict(type='mmfastervit.BFloat16OptimWrapper', ...)``. Parameters,
+    gradients and the optimizer stay in float32; on CPUs, on GPUs, and with parameters in shards.
+    """
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Let the model compute in bfloat16."""
+        with super().optim_context(model), torch.autocast(get_device(), torch.bfloat16):
+            yield
