@@ -90,8 +90,13 @@ def test_recipe_is_the_published_one(path):
     assert cfg.auto_scale_lr.base_batch_size == 16
     assert cfg.train_dataloader.batch_size == 2
     assert cfg.custom_imports.imports == ["mmfastervit"]
-    if det:
+    sharded = "fsdp" in path.name
+    assert ("ShardedRunner" in cfg.get("runner_type", "")) == sharded
+    if sharded:
+        assert cfg.optim_wrapper.type == "mmfastervit.BFloat16OptimWrapper"
+    elif det:
         assert cfg.optim_wrapper.type == "AmpOptimWrapper"
+    if det:
         assert cfg.train_cfg.max_epochs == 36
         assert cfg.model.backbone.drop_path_rate == 0.2
         assert [head.num_shared_convs for head in cfg.model.roi_head.bbox_head] == [4, 4, 4]

@@ -69,7 +69,7 @@ def test_the_wheel_holds_what_is_needed_and_nothing_else(wheel):
 
 def test_the_commands_work_from_any_folder(installed, tmp_path):
     assert "train" in run(installed, "--help", cwd=tmp_path)
-    where = "import mmfastervit; print(mmfastervit.__file__)"
+    where = "from importlib.util import find_spec; print(find_spec('mmfastervit').origin)"
     python = installed.with_name("python")
     assert str(installed.parents[1]) in run(python, "-W", "ignore", "-c", where, cwd=tmp_path)
 

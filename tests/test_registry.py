@@ -46,12 +46,12 @@ def run():
         process.stdin.close()
 
 
-@pytest.mark.parametrize("package", ["mmdet", "mmseg"])
+@pytest.mark.parametrize("package", ["mmdet", pytest.param("mmseg", marks=pytest.mark.slow)])
 def test_scoped_type_resolves_without_an_import(run, tmp_path, package):
     run(f"from {package}.registry import MODELS; MODELS.build({SCOPED})", tmp_path)
 
 
-@pytest.mark.parametrize("package", ["mmdet", "mmseg"])
+@pytest.mark.parametrize("package", ["mmseg", pytest.param("mmdet", marks=pytest.mark.slow)])
 def test_bare_type_resolves_after_a_custom_import(run, tmp_path, package):
     config = tmp_path / "config.py"
     config.write_text(f"custom_imports = dict(imports=['mmfastervit'])\nbackbone = {BARE}\n")

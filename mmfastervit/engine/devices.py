@@ -6,6 +6,9 @@ import torch.distributed
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 
+from mmfastervit.config.tree import dotted, walk
+from mmfastervit.models.layers.conv import SYNCHRONISED_NORMS
+
 
 def has_accelerator() -> bool:
     """Whether there is a device on which mmengine trains in mixed precision."""
@@ -20,7 +23,7 @@ def join_cpu_processes(cfg: Config) -> None:
     or in a single process, mmengine's way is right and nothing is done.
 
     Raises:
-        ValueError: the config's backend needs GPUs.
+        ValueError: the config's backend, or a norm of its model, needs GPUs.
     """
     if cfg.launcher != "pytorch" or has_accelerator():
         return
@@ -30,6 +33,16 @@ def join_cpu_processes(cfg: Config) -> None:
         raise ValueError(
             "torch finds no GPU, and the processes are to talk by nccl, which needs them; on CPUs"
             " use --cfg-options env_cfg.dist_cfg.backend=gloo"
+        )
+    synchronised = [
+        dotted(path)
+        for path, value in walk(cfg.model, ("model",))
+        if path[-1] == "type" and isinstance(value, str) and value in SYNCHRONISED_NORMS
+    ]
+    if synchronised:
+        raise ValueError(
+            "batch norms that are synchronised between processes need GPUs, and torch finds none; "
+            f"on CPUs use --cfg-options {' '.join(f'{place}=BN' for place in synchronised)}"
         )
     if "timeout" in options:
         options["timeout"] = timedelta(seconds=options["timeout"])

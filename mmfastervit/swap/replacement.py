@@ -6,9 +6,8 @@ from typing import Any
 from mmfastervit.archs import resolve_arch
 from mmfastervit.config.tree import type_name
 from mmfastervit.models import FasterViT
+from mmfastervit.models.layers.conv import SYNCHRONISED_NORMS
 from mmfastervit.signatures import options_of
-
-from .zoo import SYNCHRONISED_NORMS
 
 _SETTLED = ("arch", "in_channels", "out_indices", "init_cfg")
 OPTIONS = options_of(FasterViT, _SETTLED)

@@ -199,7 +199,6 @@ TO_RGB = {
     "ReIDDataPreprocessor",
     "SelfSupDataPreprocessor",
 }
-SYNCHRONISED_NORMS = ("SyncBN", "MMSyncBN", "SyncBatchNorm")
 # Swin's position embeddings, which configs list whether or not the model has them.
 SWIN_KEYS = ("absolute_pos_embed", "relative_position_bias_table")
 

@@ -182,8 +182,8 @@ def test_a_mistake_is_status_2_and_changes_nothing(
 @pytest.mark.parametrize(
     "tool",
     [
-        [str(ROOT / "tools/train.py")],
-        pytest.param(["-m", "mmfastervit", "train"], marks=pytest.mark.slow),
+        pytest.param([str(ROOT / "tools/train.py")], marks=pytest.mark.slow),
+        ["-m", "mmfastervit", "train"],
     ],
     ids=["tool", "module"],
 )

@@ -21,6 +21,22 @@ class TestCpuProcesses:
         with pytest.raises(ValueError, match=r"env_cfg\.dist_cfg\.backend=gloo"):
             join_cpu_processes(small_config(launcher="pytorch"))
 
+    def test_synchronised_norms_without_gpu_say_where_and_what_to_do(self, monkeypatch):
+        monkeypatch.setattr(devices, "has_accelerator", lambda: False)
+        model = dict(
+            type="X",
+            backbone=dict(norm_cfg=dict(type="SyncBN")),
+            heads=[dict(norm_cfg=dict(type="BN")), dict(norm_cfg=dict(type="MMSyncBN"))],
+        )
+        cfg = small_config(launcher="pytorch", env_cfg=dict(dist_cfg=dict(backend="gloo")))
+        cfg.model = model
+        with pytest.raises(ValueError, match="need GPUs") as error:
+            join_cpu_processes(cfg)
+        assert str(error.value).endswith(
+            "--cfg-options model.backbone.norm_cfg.type=BN model.heads.1.norm_cfg.type=BN"
+        )
+        assert not torch.distributed.is_initialized()
+
     def test_gloo_joins_and_wraps_the_model_without_a_gpu_number(self, monkeypatch):
         monkeypatch.setattr(devices, "has_accelerator", lambda: False)
         calls = []

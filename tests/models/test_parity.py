@@ -22,6 +22,7 @@ PUBLISHED_MILLIONS = {
     "fastervit_4_21k_768": 271.94,
 }
 SLOW = (
+    "fastervit_1",
     "fastervit_3",
     "fastervit_4",
     "fastervit_4_21k_224",

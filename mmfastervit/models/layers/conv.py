@@ -12,6 +12,7 @@ from .mlp import GELU, add
 from .recomputation import run_block
 
 STEM_NORM_EPS = 1e-4
+SYNCHRONISED_NORMS = ("SyncBN", "MMSyncBN", "SyncBatchNorm")  # as configs call them
 NORM_TYPES = {"BN": nn.BatchNorm2d, "BN2d": nn.BatchNorm2d, "SyncBN": nn.SyncBatchNorm}
 NORM_OPTIONS = ("eps", "momentum", "affine", "track_running_stats")
 
