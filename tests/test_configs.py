@@ -1,5 +1,7 @@
 """The recipes say what they should, and their models fit together."""
 
+import copy
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,16 @@ def name(path: Path) -> str:
     return path.stem
 
 
+def read(path: Path) -> Config:
+    """A config, read once, for a test to change as it likes."""
+    return copy.deepcopy(_read(path))
+
+
+@cache
+def _read(path: Path) -> Config:
+    return Config.fromfile(path)
+
+
 def test_every_config_is_of_a_tested_kind():
     assert [path.name for path in ALL if path not in {*CONFIGS, *HAT_RECIPES}] == []
     assert [
@@ -38,7 +50,7 @@ def test_every_config_is_of_a_tested_kind():
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=name)
 def test_example_builds_and_its_neck_reads_the_backbone(path):
-    cfg = Config.fromfile(path)
+    cfg = read(path)
     init_default_scope(cfg.default_scope)
     with torch.device("meta"):
         model = MODELS.build(cfg.model)
@@ -47,7 +59,7 @@ def test_example_builds_and_its_neck_reads_the_backbone(path):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=name)
 def test_model_builds_and_its_parts_fit(path):
-    cfg = Config.fromfile(path)
+    cfg = read(path)
     init_default_scope(cfg.default_scope)
     with torch.device("meta"):
         model = MODELS.build(cfg.model)
@@ -62,13 +74,13 @@ def test_model_builds_and_its_parts_fit(path):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=name)
 def test_images_are_normalised_as_in_pretraining(path):
-    preprocessor = Config.fromfile(path).model.data_preprocessor
+    preprocessor = read(path).model.data_preprocessor
     assert {key: preprocessor[key] for key in IMAGENET} == IMAGENET
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=name)
 def test_recipe_starts_from_the_weights_of_its_arch(path):
-    cfg = Config.fromfile(path)
+    cfg = read(path)
     backbone = cfg.model.backbone
     scheme, _, weights = backbone.init_cfg.checkpoint.partition("://")
     assert scheme == "mmfastervit"
@@ -79,7 +91,7 @@ def test_recipe_starts_from_the_weights_of_its_arch(path):
 
 @pytest.mark.parametrize("path", RECIPES, ids=name)
 def test_recipe_is_the_published_one(path):
-    cfg = Config.fromfile(path)
+    cfg = read(path)
     det = path.parent.name == "det"
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == (
@@ -110,9 +122,9 @@ def test_recipe_is_the_published_one(path):
 def test_shapes_configs_name_the_classes_of_the_generator():
     from mmfastervit.datasets.shapes import SHAPE_CLASSES, SHAPE_PALETTE
 
-    det = Config.fromfile(ROOT / "configs/det/cascade-mask-rcnn_fastervit-0_fpn_shapes.py")
+    det = read(ROOT / "configs/det/cascade-mask-rcnn_fastervit-0_fpn_shapes.py")
     assert tuple(det.metainfo.classes) == SHAPE_CLASSES
-    seg = Config.fromfile(ROOT / "configs/seg/upernet_fastervit-0_shapes-256x256.py")
+    seg = read(ROOT / "configs/seg/upernet_fastervit-0_shapes-256x256.py")
     assert tuple(seg.metainfo.classes) == ("background", *SHAPE_CLASSES)
     assert [tuple(colour) for colour in seg.metainfo.palette[1:]] == list(SHAPE_PALETTE)
 
@@ -122,7 +134,7 @@ def test_hat_recipe_is_its_hosts_recipe_with_hat(path):
     """Same model otherwise, an optimizer that takes every weight, and stages 2 and 3 plugged."""
     from mmengine.optim import build_optim_wrapper
 
-    cfg = Config.fromfile(path)
+    cfg = read(path)
     init_default_scope(cfg.default_scope)
     plugged = cfg.model.backbone
     assert plugged.type == "mmfastervit.HATBackbone"

@@ -179,13 +179,9 @@ def test_a_mistake_is_status_2_and_changes_nothing(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "tool",
-    [
-        pytest.param([str(ROOT / "tools/train.py")], marks=pytest.mark.slow),
-        ["-m", "mmfastervit", "train"],
-    ],
-    ids=["tool", "module"],
+    "tool", [[str(ROOT / "tools/train.py")], ["-m", "mmfastervit", "train"]], ids=["tool", "module"]
 )
 def test_a_tool_and_the_command_answer_alike(tool, tmp_path):
     command = [sys.executable, "-W", "ignore", *tool, "no.py"]

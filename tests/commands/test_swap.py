@@ -47,6 +47,7 @@ def published_weights(folder: Path) -> Path:
     return published
 
 
+@pytest.mark.slow
 def test_stock_train_py_runs_the_file_from_another_folder_with_published_weights(folder, capsys):
     weights = published_weights(folder)
     arguments = (RETINANET, "--out", "mine.py", "--pretrained", weights)

@@ -1,7 +1,5 @@
 """Config files are found by name, and named again in another file."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,25 +17,16 @@ def test_a_config_of_each_package_is_found():
     assert own == ROOT / "configs/det/cascade-mask-rcnn_fastervit-0_fpn_shapes.py"
 
 
-def test_an_installed_package_has_its_configs_inside_it(tmp_path):
+def test_an_installed_package_has_its_configs_inside_it(tmp_path, monkeypatch):
     """As a wheel of this package has."""
     for place in ("somewhere/.mim/configs/det/mine.py", "configs/det/other.py"):
         file = tmp_path / place
         file.parent.mkdir(parents=True)
         file.write_text("model = dict()\n")
     (tmp_path / "somewhere/__init__.py").touch()
-    code = (
-        "from mmfastervit.config.finding import find_config; print(find_config('somewhere::det/mine"
-        ".py'))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", f"import sys; sys.path.insert(0, '.')\n{code}"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == str(tmp_path / "somewhere/.mim/configs/det/mine.py")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = find_config("somewhere::det/mine.py")
+    assert found == tmp_path / "somewhere/.mim/configs/det/mine.py"
 
 
 @pytest.mark.parametrize("relative", ["../../../__init__.py", "retinanet/../../../version.py"])

@@ -85,7 +85,6 @@ for i, kill in enumerate(json.loads(sys.argv[2])):
 # is written beside, moved, and then what it makes outdated is removed.
 SOME = [
     ["path", "write_bytes", 4, False],
-    ["os", "replace", 6, True],
     ["path", "write_text", 3, False],
     ["path", "unlink", 15, True],
 ]

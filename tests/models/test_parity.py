@@ -23,6 +23,7 @@ PUBLISHED_MILLIONS = {
 }
 SLOW = (
     "fastervit_1",
+    "fastervit_2",
     "fastervit_3",
     "fastervit_4",
     "fastervit_4_21k_224",
