@@ -140,19 +140,20 @@ class FasterViT(BaseModule):
 
         Returns:
             One map a requested stage, (B, out_channels[i], ceil(H / s), ceil(W / s)) with
-            s = out_strides[i].
+            s = out_strides[i]. All are of one dtype, under autocast that of its convolutions.
 
         Raises:
             ValueError: The tensor is empty or not of that shape.
         """
         self._check_input(x)
         x = run_block(self.stem, lay_out(x, self), with_cp=self.with_cp)
+        dtype = x.dtype
         outputs = []
         for i, stage in enumerate(self.stages):
             x = stage(x)
             if i in self.out_indices:
                 # mmcv's RoIAlign reads other memory formats wrongly, without an error
-                outputs.append(self.out_norms[str(i)](x).contiguous())
+                outputs.append(self.out_norms[str(i)](x).to(dtype).contiguous())
             if i < len(self.downsamples):
                 x = run_block(self.downsamples[i], x, with_cp=self.with_cp)
         return tuple(outputs)

@@ -22,7 +22,7 @@ NAMES = ["fastervit_0", "fastervit_3", "fastervit_4_21k_224"]
 WIDEST = NAMES[-1]
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=[*NAMES[:-1], pytest.param(WIDEST, marks=pytest.mark.slow)])
 def arch(request) -> dict:
     return shortened(request.param)
 

@@ -8,25 +8,27 @@ import torch
 from mmfastervit import FasterViT, HATPlugin
 from mmfastervit.archs import ARCHS
 
-# Of the largest value of a map: at most 0.021 and 0.0026 were measured over all architectures
-# (two cores with AVX2, torch 2.12, November 2026).
+# Of the largest value of a map, with drawn weights: at most 0.0206 and 0.0031 (FasterViT-1) were
+# measured (two cores with AVX2, torch 2.12, November 2026).
 BOUNDS = {torch.bfloat16: 0.04, torch.float16: 0.005}
-QUICK = ("fastervit_0", "fastervit_1", "fastervit_2")
-LARGE = ("fastervit_5", "fastervit_6")  # in few blocks: whole ones take gigabytes
+WHOLE = ("fastervit_0", "fastervit_1", "fastervit_2")  # others in few blocks
 
 
 def build(name: str) -> FasterViT:
-    arch = {**asdict(ARCHS[name])}
-    if name in LARGE:
+    arch = asdict(ARCHS[name])
+    if name not in WHOLE:
         arch["depths"] = (1, 1, 2, 1)
     return FasterViT(arch).eval()
 
 
-NAMES = [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in ARCHS]
+def some(name: str, *quick: str):
+    """Parametrize ``name`` by all architectures, of which those not in ``quick`` are slow."""
+    slow = {one: () if one in quick else pytest.mark.slow for one in ARCHS}
+    return pytest.mark.parametrize(name, [pytest.param(o, marks=slow[o]) for o in ARCHS])
 
 
 @pytest.mark.parametrize("dtype", BOUNDS, ids=str)
-@pytest.mark.parametrize("name", NAMES)
+@some("name", *WHOLE, "fastervit_3")
 @torch.no_grad()
 def test_maps_under_autocast_are_finite_near_and_of_one_dtype(name, dtype):
     model = build(name)
@@ -34,16 +36,14 @@ def test_maps_under_autocast_are_finite_near_and_of_one_dtype(name, dtype):
     expected = model(images)
     with torch.autocast("cpu", dtype):
         maps = model(images)
-    assert len({one.dtype for one in maps}) == 1
+    assert {one.dtype for one in maps} == {dtype}
     for half, whole in zip(maps, expected, strict=True):
         assert half.isfinite().all()
         difference = (half.float() - whole).abs().max() / whole.abs().max()
         assert difference < BOUNDS[dtype]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n == QUICK[0] else pytest.mark.slow) for n in ARCHS]
-)
+@some("name", "fastervit_0")
 def test_gradients_under_autocast_are_finite(name):
     model = build(name).train()
     with torch.autocast("cpu", torch.bfloat16):

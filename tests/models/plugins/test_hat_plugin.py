@@ -234,6 +234,7 @@ def far_sight(stage: nn.Module, steps: int) -> float:
         return (logits(kinds).argmax(1) == kinds).float().mean().item()
 
 
+@pytest.mark.slow
 def test_carriers_tell_one_corner_what_stands_at_the_other():
     """Which windows alone cannot: they stay at one in four."""
     assert far_sight(AttentionStage(32, 1, 1, window=7), steps=20) < 0.4
