@@ -26,9 +26,10 @@ from .models import FasterViT
 PARTS = ("backbone", "neck", "model")
 OPSET = 18
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
-# of the image to trace with: both sides have padded windows and several of them in every stage
-TRACED_SHAPE: Sequence[int] = (2, 3, 250, 330)
-UNSEEN_SHAPES: Sequence[Sequence[int]] = ((1, 3, 224, 224), (2, 3, 96, 417), (3, 3, 353, 129))
+# Images and their height and width. Both sides of those to trace with have padded windows and
+# several of them in every stage.
+TRACED: Sequence[int] = (2, 250, 330)
+UNSEEN: Sequence[Sequence[int]] = ((1, 224, 224), (2, 96, 417), (3, 353, 129))
 TOLERANCE = 1e-3
 
 
@@ -160,8 +161,8 @@ def load_part(exported: nn.Module, part: str, checkpoint: str) -> None:
 def export_onnx(
     module: nn.Module,
     out: Path,
-    shape: Sequence[int] = TRACED_SHAPE,
-    unseen: Sequence[Sequence[int]] = UNSEEN_SHAPES,
+    traced: Sequence[int] = TRACED,
+    unseen: Sequence[Sequence[int]] = UNSEEN,
     report: Callable[[Difference], None] = lambda difference: None,
 ) -> float:
     """Write an ONNX file once ONNX Runtime has shown that it computes what the module does.
@@ -169,9 +170,9 @@ def export_onnx(
     Args:
         module: From images (B, C, H, W) to a tuple of tensors, in eval mode.
         out: File to write, replaced if it is there; untouched when the check fails.
-        shape: Of the images to trace with.
-        unseen: Further shapes the file is checked with. With none it is for ``shape`` only, else
-            for any batch, height and width.
+        traced: How many images to trace with, their height and width.
+        unseen: Further such numbers that the file is checked with. With none it is for ``traced``
+            only, else for any batch, height and width.
         report: Called with each difference found.
 
     Returns:
@@ -184,8 +185,10 @@ def export_onnx(
     require_packages()
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
         path = Path(folder, out.name)
+        channels = channels_in(module)
+        shape, *others = ((batch, channels, *size) for batch, *size in (traced, *unseen))
         trace(module, torch.randn(*shape), is_dynamic=bool(unseen)).save(str(path))
-        differences = [compare(module, path, each) for each in (shape, *unseen)]
+        differences = [compare(module, path, each) for each in (shape, *others)]
         for difference in differences:
             report(difference)
         largest = float(np.max([difference.largest for difference in differences]))
@@ -198,6 +201,12 @@ def export_onnx(
         for file in sorted(Path(folder).iterdir(), key=lambda file: file == path):
             os.replace(file, out.parent / file.name)
     return largest
+
+
+def channels_in(module: nn.Module) -> int:
+    """Channels of the images that a module takes: those of its first convolution, or else 3."""
+    convolutions = (part for part in module.modules() if isinstance(part, nn.Conv2d))
+    return next((part.in_channels for part in convolutions), 3)
 
 
 def trace(module: nn.Module, images: Tensor, is_dynamic: bool) -> torch.onnx.ONNXProgram:

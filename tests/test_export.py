@@ -51,16 +51,17 @@ class Scaled(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "out_indices",
-    [(2,), pytest.param((0, 1, 2, 3), marks=pytest.mark.slow)],
+    ("out_indices", "channels"),
+    [((2,), 4), pytest.param((0, 1, 2, 3), 3, marks=pytest.mark.slow)],
     ids=["carriers", "whole"],
 )
-def test_the_backbone_is_exported_for_any_size(out_indices, small_arch, tmp_path):
+def test_the_backbone_is_exported_for_any_size(out_indices, channels, small_arch, tmp_path):
     torch.manual_seed(0)
-    module = MapsOf(FasterViT(small_arch, out_indices=out_indices)).eval()
+    backbone = FasterViT(small_arch, in_channels=channels, out_indices=out_indices)
     seen = []
-    assert export_onnx(module, tmp_path / "b.onnx", report=seen.append) < 1e-4
+    assert export_onnx(MapsOf(backbone).eval(), tmp_path / "b.onnx", report=seen.append) < 1e-4
     assert len({difference.shape for difference in seen}) == 4
+    assert {difference.shape[1] for difference in seen} == {channels}
     assert [path.name for path in tmp_path.iterdir()] == ["b.onnx"]
 
 
@@ -83,7 +84,7 @@ def test_a_difference_in_a_later_output_leaves_no_file(factor, message, tmp_path
 
     monkeypatch.setattr(torch.onnx.ONNXProgram, "save", save_then_change)
     with pytest.raises(ArithmeticError, match=message):
-        export_onnx(module, tmp_path / "x.onnx", shape=(1, 3, 4, 4), unseen=())
+        export_onnx(module, tmp_path / "x.onnx", traced=(1, 4, 4), unseen=())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -18,6 +18,7 @@ from mmfastervit.archs import ARCHS, ATTENTION_STAGES, NUM_STAGES, Arch
 from .content import Content, arch_in, essentials, find_backbone, shorten
 from .reading import read_checkpoint, stated_arch
 from .sources import resolve_source
+from .stem import STEM, adapt_stem
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ def load_backbone(
     checkpoint: str | Path,
     prefix: str | None = None,
     trust_checkpoint: bool = False,
+    adapt_channels: bool = False,
 ) -> LoadReport:
     """Load a checkpoint into a FasterViT: a published file, our own, or a detector's.
 
@@ -66,6 +68,7 @@ def load_backbone(
         prefix: What precedes the backbone's names in the file, where it is not a usual one.
         trust_checkpoint: Unpickle whatever the file holds, which runs any code its author put
             there.
+        adapt_channels: Fit a stem of another number of channels, see :func:`.stem.adapt_stem`.
 
     Raises:
         FileNotFoundError: There is no such file, or it could not be downloaded.
@@ -74,7 +77,11 @@ def load_backbone(
     """
     source = str(checkpoint)
     entries = read_checkpoint(resolve_source(source), trust_checkpoint)
-    return _load(model, find_backbone(entries, source, prefix, stated_arch(entries)), source)
+    content = find_backbone(entries, source, prefix, stated_arch(entries))
+    if adapt_channels:
+        weights = adapt_stem(content.weights, cast(int, model.in_channels))
+        content = replace(content, weights=weights)
+    return _load(model, content, source)
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str) -> LoadReport:
@@ -235,6 +242,12 @@ def _some(what: str, names: list[str]) -> list[str]:
 
 def _advise(model: nn.Module, content: Content) -> str:
     """Say which architecture weights look like that do not fit."""
+    stem = content.weights.get(STEM)
+    if stem is not None and stem.shape[1] != model.in_channels:
+        return (
+            f"Its stem reads images of {stem.shape[1]} channels, the model's in_channels is "
+            f"{model.in_channels}: adapt_channels=True in init_cfg fits it"
+        )
     if any(ARCHS[name] == model.arch for name in content.archs):
         return "Its architecture is that of the model"
     way_out = f": set arch={content.archs[0]!r}" if content.archs else ""

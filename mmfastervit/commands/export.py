@@ -1,6 +1,6 @@
 """Write a model as an ONNX file, checked by ONNX Runtime before it is there.
 
-The file takes images as the model's layers do: float32 (B, 3, H, W), already normalised as the
+The file takes images as the model's layers do: float32 (B, C, H, W), already normalised as the
 config's data_preprocessor does (mean, std) and in the channel order it makes (bgr_to_rgb: RGB);
 the data_preprocessor itself is left out.
 
@@ -68,11 +68,11 @@ def run(prepared: tuple[nn.Module, Path, tuple[int, int] | None]) -> int:
         CommandFailed: ONNX Runtime computes something else than torch.
     """
     module, out, size = prepared
-    shape, unseen = export.TRACED_SHAPE, export.UNSEEN_SHAPES
+    traced, unseen = export.TRACED, export.UNSEEN
     if size is not None:
-        shape, unseen = (1, 3, *size), ()
+        traced, unseen = (1, *size), ()
     with told_as(CommandFailed, ArithmeticError):
-        largest = export.export_onnx(module, out, shape, unseen, report=tell)
+        largest = export.export_onnx(module, out, traced, unseen, report=tell)
     limit = export.TOLERANCE
     print(f"{out}: largest difference {largest:.1e} of the largest value, below {limit}")
     return 0

@@ -33,6 +33,8 @@ class Context:
         stages: FasterViT's stages that give them, one for each of ``used``.
         backbone: Config of the FasterViT that gives out those.
         checkpoint: Its weights; None to train from scratch.
+        published: Weights that were left out because nobody named them and their stem reads
+            another number of channels.
         keep_optimizer: Whether SGD stays.
     """
 
@@ -45,6 +47,7 @@ class Context:
     stages: tuple[int, ...]
     backbone: dict
     checkpoint: str | None
+    published: str | None
     keep_optimizer: bool
 
     @property
@@ -108,9 +111,9 @@ def make_context(
     part = value_at(tree, path)
     check_parts(part, scope)
     checkpoint = checkpoint_for(arch, pretrained)
-    in_channels = channels_of(part)
+    in_channels, published = channels_of(part), None
     if in_channels != 3 and pretrained is None:
-        checkpoint = None  # the published stem reads three channels
+        checkpoint, published = None, checkpoint  # the published stem reads three channels
     old, old_out = measure_part(part, scope)
     used = used_levels(part, old)
     all_stages = stages_for(old, nearest_config(part, scope))
@@ -118,7 +121,17 @@ def make_context(
     options = {**settings_of(part["backbone"]), **(backbone_options or {})}
     backbone = fastervit_config(arch, stages, checkpoint, options, in_channels)
     return Context(
-        original, tree, path, old, old_out, used, stages, backbone, checkpoint, keep_optimizer
+        original,
+        tree,
+        path,
+        old,
+        old_out,
+        used,
+        stages,
+        backbone,
+        checkpoint,
+        published,
+        keep_optimizer,
     )
 
 

@@ -152,3 +152,17 @@ def _parameter_names(parts: str, scope: str | None) -> tuple[str, ...]:
     with ShapesOnly():
         (backbone,) = _build(parts, scope)
     return tuple(name for name, _ in backbone.named_parameters())
+
+
+def number_of_layers(backbone: dict, scope: str | None) -> int | None:
+    """Layers by which a backbone's learning rates go; None where it does not tell."""
+    return _number_of_layers(_source([backbone]), scope)
+
+
+@lru_cache(maxsize=256)
+def _number_of_layers(parts: str, scope: str | None) -> int | None:
+    with ShapesOnly():
+        (backbone,) = _build(parts, scope)
+    depth_of: Any = getattr(backbone, "get_layer_depth", None)
+    name = next(name for name, _ in backbone.named_parameters())
+    return depth_of(name, "")[1] if depth_of else None

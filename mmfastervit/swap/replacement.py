@@ -47,6 +47,8 @@ def fastervit_config(
     config.update(options)
     if checkpoint is not None:
         config["init_cfg"] = dict(type="Pretrained", checkpoint=checkpoint)
+        if in_channels != 3:
+            config["init_cfg"]["adapt_channels"] = True
     return config
 
 

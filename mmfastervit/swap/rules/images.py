@@ -1,15 +1,16 @@
-"""Normalisation and channel order: FasterViT's weights want RGB, normalised as ImageNet is."""
+"""Normalisation and channel order: published weights want RGB, normalised as ImageNet is."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmfastervit.config.changes import Change
-from mmfastervit.config.tree import ABSENT, Path, type_name, value_at, walk
+from mmfastervit.config.tree import ABSENT, Path, dotted, type_name, value_at, walk
 from mmfastervit.swap.context import Context, Outcome
 from mmfastervit.swap.zoo import KNOW_THE_MEAN, TO_RGB
 
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
+_NEAR = 2.0  # grey levels; ImageNet's mean is written in several ways
 _WHY = "FasterViT's weights want RGB normalised as ImageNet is"
 _PIPELINE_HOLDERS = (
     "train_dataloader",
@@ -21,8 +22,14 @@ _PIPELINE_HOLDERS = (
 
 
 def rule(context: Context) -> Outcome:
-    """Correct the data preprocessors and the transforms that know the mean."""
-    return Outcome(normalise(context.cfg, context.in_channels))
+    """Correct the data preprocessors and the transforms that know the mean.
+
+    Statistics that are the data's own are left, and so are images that are not RGB, and all images
+    where no weights ask for anything.
+    """
+    if context.checkpoint is None:
+        return Outcome(notes=[*_unread_weights(context)])
+    return Outcome(normalise(context.cfg, context.in_channels), list(own_statistics(context.cfg)))
 
 
 def normalise(cfg: dict, channels: int) -> list[Change]:
@@ -32,21 +39,22 @@ def normalise(cfg: dict, channels: int) -> list[Change]:
         cfg: The config.
         channels: Channels of an image; several RGB images in one have a multiple of three.
     """
-    preprocessors = list(_preprocessors(cfg))
+    if channels % len(MEAN):
+        return []
+    preprocessors = [found for found in _preprocessors(cfg) if is_of_pretraining(found[1])]
     transforms = [
         (path, part)
-        for key in _PIPELINE_HOLDERS
-        for path, part in walk(cfg.get(key), (key,))
-        if isinstance(part, dict) and type_name(part.get("type", "")) in KNOW_THE_MEAN
+        for path, part in _transforms(cfg)
+        if type_name(part["type"]) != "Normalize" or is_of_pretraining(part)
     ]
     changes = []
-    if not any(type_name(one["type"]) == "Normalize" for _, one in transforms):
-        times = channels // len(MEAN) if channels != len(MEAN) else 1
+    if not any(type_name(one["type"]) == "Normalize" for _, one in _transforms(cfg)):
+        times = channels // len(MEAN)
         for path, preprocessor in preprocessors:
             if preprocessor.get("rgb_to_bgr"):
                 changes.append(Change((*path, "rgb_to_bgr"), True, False, _WHY))
             wanted: dict[str, Any] = dict(mean=list(MEAN) * times, std=list(STD) * times)
-            if channels == len(MEAN):
+            if times == 1:
                 wanted[_order_key(preprocessor, cfg.get("default_scope"))] = True
             changes += _differing(preprocessor, path, wanted)
     means = [list(one["mean"]) for _, one in preprocessors if isinstance(one.get("mean"), Sequence)]
@@ -57,6 +65,55 @@ def normalise(cfg: dict, channels: int) -> list[Change]:
         else:
             changes += _correct_fill(transform, path, means)
     return changes + _correct_reid(cfg, changes)
+
+
+def is_of_pretraining(part: dict) -> bool:
+    """Whether a normalisation goes with weights: ImageNet's, in any order, or one for all channels.
+
+    Any other is taken from the data of the run.
+    """
+    mean = part.get("mean")
+    if mean is None or (len(set(mean)) == 1 and len(mean) % len(MEAN) == 0):
+        return True
+    frames = [sorted(mean[i : i + len(MEAN)]) for i in range(0, len(mean), len(MEAN))]
+    return all(
+        len(frame) == len(MEAN)
+        and all(abs(a - b) <= _NEAR for a, b in zip(frame, sorted(MEAN), strict=True))
+        for frame in frames
+    )
+
+
+def _unread_weights(context: Context) -> Iterator[str]:
+    """Say why published weights were left out that nobody refused."""
+    channels = context.in_channels
+    if channels != len(MEAN) and context.published is not None:
+        yield (
+            f"images have {channels} channels and the published weights' stem reads "
+            f"{len(MEAN)}: it starts from scratch; --pretrained {context.published} takes them, "
+            "its stem fitted to the channels"
+        )
+
+
+def own_statistics(cfg: dict) -> Iterator[str]:
+    """Say of each normalisation that is left because it is the data's own."""
+    for path, part in (*_preprocessors(cfg), *_transforms(cfg)):
+        if type_name(part.get("type", "")) in KNOW_THE_MEAN - {"Normalize"}:
+            continue
+        if not is_of_pretraining(part):
+            yield (
+                f"{dotted(path)}.mean={list(part['mean'])} is taken for the data's own and left; "
+                f"the weights were trained on RGB with mean={list(MEAN)} and std={list(STD)}"
+            )
+
+
+def _transforms(cfg: dict) -> list[tuple[Path, dict]]:
+    """Those of the pipelines that know the mean."""
+    return [
+        (path, part)
+        for key in _PIPELINE_HOLDERS
+        for path, part in walk(cfg.get(key), (key,))
+        if isinstance(part, dict) and type_name(part.get("type", "")) in KNOW_THE_MEAN
+    ]
 
 
 def _differing(part: dict, path: Path, wanted: dict[str, Any]) -> Iterator[Change]:

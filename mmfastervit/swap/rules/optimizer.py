@@ -13,6 +13,8 @@ from mmfastervit.swap.context import Context, Outcome
 from mmfastervit.swap.probing import parameter_names
 from mmfastervit.swap.zoo import SWIN_KEYS
 
+from .layer_decay import follow_layer_decay
+
 # Their learning rates are a hundred times AdamW's; torch's own where a config names none.
 _STEEP = {"SGD": 1e-3, "RMSprop": 1e-2}
 _OPTIMIZER = ("optim_wrapper", "optimizer")
@@ -56,14 +58,16 @@ class Batch(NamedTuple):
 def rule(context: Context) -> Outcome:
     """Adapt what goes by the old backbone's names and, where it is SGD, the optimizer."""
     cfg = context.cfg
-    changes, notes = drop_layer_decay(cfg), list[str]()
+    changes, notes = follow_layer_decay(context, dict_at(cfg, _PARAMWISE)), list[str]()
     if custom_keys(cfg) or cfg.get("custom_hooks"):
         prefix = dotted((*context.path[1:], "backbone", ""))
         old, new = (
             parameter_names(one, context.scope)
             for one in (context.part["backbone"], context.backbone)
         )
-        changes = changes or replace_custom_keys(cfg, prefix, old, new)
+        replaced = replace_custom_keys(cfg, prefix, old, new)
+        if replaced:
+            changes = follow_layer_decay(context, replaced[0].now) or replaced
         notes += hooks_that_name(cfg, prefix, old, new)
     if not context.keep_optimizer:
         recipe = recipe_for(context.part, context.scope)
@@ -170,22 +174,6 @@ def _warmup_iters(cfg: dict) -> tuple[int, str]:
         f"{_WARMUP_ITERS} iterations; give its end a smaller number where the run has fewer than "
         f"{10 * _WARMUP_ITERS}"
     )
-
-
-def drop_layer_decay(cfg: dict) -> list[Change]:
-    """Drop an optimizer constructor that gives each layer of the old backbone a rate of its own."""
-    wrapper = dict_at(cfg, ("optim_wrapper",))
-    constructor = wrapper.get("constructor")
-    if constructor is None or "Decay" not in type_name(constructor):
-        return []
-    why = f"{type_name(constructor)} knows the old backbone's layers by name"
-    # Some heads share parameters, which that constructor took once.
-    settings = dict(_delete_=True, norm_decay_mult=0.0, bypass_duplicate=True)
-    default = "DefaultOptimWrapperConstructor"
-    return [
-        Change(("optim_wrapper", "constructor"), constructor, default, why),
-        Change(_PARAMWISE, plain(wrapper.get("paramwise_cfg", ABSENT)), settings, why),
-    ]
 
 
 def replace_custom_keys(

@@ -7,7 +7,9 @@ from mmengine.config import Config, ConfigDict
 
 from mmfastervit.config.changes import apply_changes
 from mmfastervit.config.tree import plain
-from mmfastervit.swap.rules.images import MEAN, STD, normalise
+from mmfastervit.swap import plan_swap
+from mmfastervit.swap.check import check
+from mmfastervit.swap.rules.images import MEAN, STD, is_of_pretraining, normalise, own_statistics
 
 
 def values(changes) -> dict:
@@ -111,3 +113,61 @@ def test_borders_of_the_old_mean_get_the_new_one_and_others_stay(fill, changes):
     )
     found = values(normalise(cfg, 3))
     assert [key for key in found if key == place] == [place] * changes
+
+
+@pytest.mark.parametrize(
+    ("mean", "known"),
+    [
+        ([103.53, 116.28, 123.675], True),
+        ([123.68, 116.779, 103.939], True),
+        ([122.7709, 116.746, 104.0937], True),
+        ([127.5, 127.5, 127.5], True),
+        (None, True),
+        (list(MEAN) * 2, True),
+        ([60.0, 62.0, 58.0], False),
+        ([110.0], False),
+        ([110.0, 90.0, 80.0, 60.0], False),
+    ],
+)
+def test_statistics_of_the_data_are_told_from_those_of_weights(mean, known):
+    assert is_of_pretraining(dict(mean=mean)) is known
+
+
+def test_the_datas_own_statistics_stay_and_are_stated():
+    own = dict(mean=[60.0, 62.0, 58.0], std=[20.0, 21.0, 22.0], bgr_to_rgb=True)
+    cfg = dict(model=dict(data_preprocessor=own))
+    assert normalise(cfg, 3) == []
+    (note,) = own_statistics(cfg)
+    assert "model.data_preprocessor.mean=[60.0, 62.0, 58.0]" in note
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 13])
+def test_images_that_are_not_rgb_are_left(channels):
+    own = dict(mean=[100.0] * channels, std=[50.0] * channels)
+    assert normalise(dict(model=dict(data_preprocessor=own)), channels) == []
+
+
+@pytest.mark.parametrize(
+    "channels", [1, 4, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 6, 13))]
+)
+def test_a_config_for_other_channels_keeps_its_statistics_and_takes_both_steps(channels, tiny_arch):
+    cfg = plan_swap("mmseg::fcn/fcn_r50-d8_4xb2-40k_cityscapes-512x1024.py", tiny_arch).original
+    own = dict(mean=[50.0 + i for i in range(channels)], std=[20.0] * channels, bgr_to_rgb=False)
+    cfg.model.data_preprocessor.update(own)
+    cfg.model.backbone.in_channels = channels
+    swap = plan_swap(cfg, tiny_arch)
+    assert swap.config.model.backbone.in_channels == channels
+    assert {key: swap.config.model.data_preprocessor[key] for key in own} == own
+    check(swap)
+
+
+def test_published_weights_are_left_out_for_other_channels_unless_they_are_named():
+    name = "mmseg::fcn/fcn_r50-d8_4xb2-40k_cityscapes-512x1024.py"
+    cfg = plan_swap(name, "fastervit_0").original
+    cfg.model.backbone.in_channels = 4
+    swap = plan_swap(cfg, "fastervit_0")
+    assert "init_cfg" not in swap.config.model.backbone
+    weights = "mmfastervit://fastervit_0_224_1k"
+    assert any(f"--pretrained {weights}" in note for note in swap.notes)
+    named = plan_swap(cfg, "fastervit_0", pretrained=weights)
+    assert named.config.model.backbone.init_cfg.adapt_channels is True
