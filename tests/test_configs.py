@@ -1,19 +1,27 @@
 """The recipes say what they should, and their models fit together."""
 
 import copy
+import re
 from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
+from timm.layers import DropPath
+from timm.models.vision_transformer import LayerScale
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmfastervit.archs import ARCHS
 from mmfastervit.checkpoint import PUBLISHED
+from mmfastervit.logs import warnings_only
+from mmfastervit.models.layers.positions import PositionMLP
 
 ROOT = Path(__file__).resolve().parents[1]
-ALL = sorted((ROOT / "configs").rglob("*.py"))
+ALL = [p for p in sorted((ROOT / "configs").rglob("*.py")) if p.parent.name != "_base_"]
 SCRIPTS = ("hat_study.py",)
 EXAMPLES_ALL = [
     path for path in sorted((ROOT / "docs/examples").rglob("*.py")) if path.name not in SCRIPTS
@@ -24,6 +32,13 @@ OWN_NECK = [path for path in EXAMPLES_ALL if "own" in path.name]  # see swap/tes
 CONFIGS = [path for path in ALL if "fastervit" in path.name]
 HAT_RECIPES = [path for path in ALL if "-hat_" in path.name]
 RECIPES = [path for path in CONFIGS if "shapes" not in path.name]
+OWN = [path for path in ALL if path.parent.name == "own"]  # see commands/test_new.py
+PAPERS = [
+    path
+    for path in RECIPES
+    if path.name.startswith("cascade-mask-rcnn")
+    or (path.name.endswith("160k_ade20k-512x512.py") and path.name.startswith("upernet"))
+]
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
 
 
@@ -42,7 +57,7 @@ def _read(path: Path) -> Config:
 
 
 def test_every_config_is_of_a_tested_kind():
-    assert [path.name for path in ALL if path not in {*CONFIGS, *HAT_RECIPES}] == []
+    assert [path.name for path in ALL if path not in {*CONFIGS, *HAT_RECIPES, *OWN}] == []
     assert [
         path.name for path in EXAMPLES_ALL if path not in {*EXAMPLES, *SETTINGS, *OWN_NECK}
     ] == []
@@ -54,22 +69,98 @@ def test_example_builds_and_its_neck_reads_the_backbone(path):
     init_default_scope(cfg.default_scope)
     with torch.device("meta"):
         model = MODELS.build(cfg.model)
-    assert list(cfg.model.neck.in_channels) == list(model.backbone.out_channels)
+    reader = cfg.model.get("neck") or cfg.model.decode_head
+    assert list(reader.in_channels) == list(model.backbone.out_channels)
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=name)
-def test_model_builds_and_its_parts_fit(path):
-    cfg = read(path)
+def built(cfg: Config) -> nn.Module:
+    """The config's model, without memory for its weights."""
     init_default_scope(cfg.default_scope)
     with torch.device("meta"):
-        model = MODELS.build(cfg.model)
-    channels = list(model.backbone.out_channels)
-    assert channels == list(ARCHS[cfg.model.backbone.arch].channels)
-    reader = cfg.model.get("neck") or cfg.model.decode_head
+        return MODELS.build(cfg.model)
+
+
+def one_of_each(paths: list[Path]) -> list:
+    """Of each method the first recipe in ``make test``, the others in ``make test-all``."""
+    methods = [(path.parent.name, path.name.partition("_fastervit")[0]) for path in paths]
+    first = [paths[methods.index(method)] for method in dict.fromkeys(methods)]
+    return [pytest.param(p, marks=() if p in first else pytest.mark.slow) for p in paths]
+
+
+@pytest.mark.parametrize("path", one_of_each(CONFIGS), ids=name)
+def test_model_builds_and_its_parts_fit(path):
+    cfg = read(path)
+    model = built(cfg)
+    backbone = model.backbone
+    assert backbone.arch == ARCHS[cfg.model.backbone.arch]
+    channels = list(backbone.out_channels)
+    readers = ("neck", "panoptic_head", "decode_head")
+    reader = next(cfg.model[key] for key in readers if cfg.model.get(key))
     assert list(reader.in_channels) == channels
     if "auxiliary_head" in cfg.model:
         head = cfg.model.auxiliary_head
         assert head.in_channels == channels[head.in_index]
+    rate = cfg.model.backbone.get("drop_path_rate", backbone.arch.drop_path_rate)
+    rates = [one.drop_prob for one in backbone.modules() if isinstance(one, DropPath)]
+    assert max(rates) == pytest.approx(rate)
+    check_weight_decay(cfg, model)
+
+
+def check_weight_decay(cfg: Config, model: nn.Module) -> None:
+    """Of the backbone it spares norms, position MLPs, scales, gates and carriers' biases alone."""
+    cfg.optim_wrapper.type = "OptimWrapper"  # mixed precision needs a GPU to be built
+    cfg.optim_wrapper.pop("loss_scale", None)
+    with warnings_only():  # mmengine logs every parameter
+        groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
+    decays = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+    assert len(decays) == sum(len(group["params"]) for group in groups)
+    assert decays.keys() == {id(p) for p in model.parameters() if p.requires_grad}
+    # biases and vectors too, where the recipe of the head or host spares them
+    flat = cfg.optim_wrapper.paramwise_cfg.get("bias_decay_mult", 1) == 0
+    spared = undecayed_of(model.backbone)
+    for parameter in model.backbone.parameters():
+        is_spared = id(parameter) in spared or (flat and parameter.ndim == 1)
+        assert (decays[id(parameter)] == 0) == is_spared
+
+
+def undecayed_of(backbone: nn.Module) -> set[int]:
+    found = set()
+    for module in backbone.modules():
+        if isinstance(module, (_BatchNorm, nn.LayerNorm, PositionMLP, LayerScale)):
+            found |= {id(p) for p in module.parameters()}
+        singles = ("gate", "carrier_key_bias", "relative_position_bias_table")  # the last: Swin's
+        found |= {id(p) for name, p in module.named_parameters(recurse=False) if name in singles}
+    return found
+
+
+IMAGES_A_STEP = re.compile(r"_(\d+)xb(\d+)-")
+LENGTHS = {"1x": 12, "3x": 36, "12e": 12, "36e": 36, "100e": 100}
+ITERS = {"20k": 20_000, "80k": 80_000, "160k": 160_000, "50e": 368_750}
+
+
+@pytest.mark.parametrize("path", [*RECIPES, *HAT_RECIPES], ids=name)
+def test_batch_and_length_are_those_of_the_name(path):
+    cfg = read(path)
+    found = IMAGES_A_STEP.search(path.name)
+    gpus, batch = (int(found[1]), int(found[2])) if found else (8, 2)
+    assert cfg.train_dataloader.batch_size == batch
+    assert cfg.auto_scale_lr.base_batch_size == gpus * batch
+    words = re.split("[-_]", path.stem)
+    epochs = [length for word, length in LENGTHS.items() if word in words]
+    iters = [length for word, length in ITERS.items() if word in words]
+    assert [*epochs, *iters] == [cfg.train_cfg.get("max_epochs") or cfg.train_cfg.max_iters]
+    schedule = cfg.param_scheduler
+    last = schedule[-1] if isinstance(schedule, list) else schedule
+    assert last.end == (epochs or iters)[0]
+
+
+@pytest.mark.parametrize("path", ALL, ids=name)
+def test_what_makes_a_run_safe_is_in_each(path):
+    cfg = read(path)
+    assert cfg.default_hooks.checkpoint.type == "mmfastervit.SafeCheckpointHook"
+    kinds = [hook.type for hook in cfg.get("custom_hooks", [])]
+    detects = path.parent.name == "det" or path.stem in ("boxes", "masks")
+    assert ("NumClassCheckHook" in kinds) == detects
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=name)
@@ -89,7 +180,7 @@ def test_recipe_starts_from_the_weights_of_its_arch(path):
     assert cfg.model.backbone.init_cfg.checkpoint == "mine.pth"
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=name)
+@pytest.mark.parametrize("path", PAPERS, ids=name)
 def test_recipe_is_the_published_one(path):
     cfg = read(path)
     det = path.parent.name == "det"
@@ -97,10 +188,7 @@ def test_recipe_is_the_published_one(path):
     assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == (
         ("AdamW", 1e-4, 0.05) if det else ("AdamW", 6e-5, 0.01)
     )
-    assert cfg.optim_wrapper.paramwise_cfg == dict(norm_decay_mult=0.0)
     assert "constructor" not in cfg.optim_wrapper
-    assert cfg.auto_scale_lr.base_batch_size == 16
-    assert cfg.train_dataloader.batch_size == 2
     assert cfg.custom_imports.imports == ["mmfastervit"]
     sharded = "fsdp" in path.name
     assert ("ShardedRunner" in cfg.get("runner_type", "")) == sharded
@@ -132,8 +220,6 @@ def test_shapes_configs_name_the_classes_of_the_generator():
 @pytest.mark.parametrize("path", HAT_RECIPES, ids=name)
 def test_hat_recipe_is_its_hosts_recipe_with_hat(path):
     """Same model otherwise, an optimizer that takes every weight, and stages 2 and 3 plugged."""
-    from mmengine.optim import build_optim_wrapper
-
     cfg = read(path)
     init_default_scope(cfg.default_scope)
     plugged = cfg.model.backbone
@@ -144,11 +230,7 @@ def test_hat_recipe_is_its_hosts_recipe_with_hat(path):
     assert plugged.backbone.init_cfg.checkpoint.startswith("https://")
     added = model.backbone.state_dict().keys() - host.state_dict().keys()
     assert {key.split(".")[1] for key in added} == {"2", "3"}
-    cfg.optim_wrapper.type = "OptimWrapper"  # mixed precision needs a GPU to be built
-    cfg.optim_wrapper.pop("loss_scale", None)
-    groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
-    trained = sum(len(group["params"]) for group in groups)
-    assert trained == sum(p.requires_grad for p in model.parameters())
+    check_weight_decay(cfg, model)
 
 
 def test_nothing_that_is_shipped_reads_data_beside_the_checkout():

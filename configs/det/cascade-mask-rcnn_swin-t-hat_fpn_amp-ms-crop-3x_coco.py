@@ -1,9 +1,10 @@
 # Cascade Mask R-CNN with Swin-T, and one HAT block after the blocks of each of its last two stages.
 # The zoo has Swin-T with Mask R-CNN only: detector and schedule are those of its ConvNeXt recipe,
 # backbone and optimizer those of its Swin recipe.
-_base_ = (
-    "mmdet::convnext/cascade-mask-rcnn_convnext-t-p4-w7_fpn_4conv1fc-giou_amp-ms-crop-3x_coco.py"
-)
+_base_ = [
+    "mmdet::convnext/cascade-mask-rcnn_convnext-t-p4-w7_fpn_4conv1fc-giou_amp-ms-crop-3x_coco.py",
+    "../_base_/weight_decay.py",
+]
 
 custom_imports = dict(imports=["mmfastervit"], allow_failed_imports=False)
 checkpoint_file = "https://github.com/SwinTransformer/storage/releases/download/v1.0.0/swin_tiny_patch4_window7_224.pth"
@@ -31,7 +32,9 @@ optim_wrapper = dict(
         custom_keys={
             "relative_position_bias_table": dict(decay_mult=0.0),
             "norm": dict(decay_mult=0.0),
+            **_base_.undecayed,
         }
     ),
 )
+custom_hooks = [dict(type="NumClassCheckHook")]
 default_hooks = dict(checkpoint=dict(type="mmfastervit.SafeCheckpointHook"))

@@ -1,0 +1,6 @@
+_base_ = "./mask-rcnn_fastervit-0_fpn_amp-ms-crop-3x_coco.py"
+
+model = dict(
+    backbone=dict(arch="fastervit_2", init_cfg=dict(checkpoint="mmfastervit://fastervit_2_224_1k")),
+    neck=dict(in_channels=[96, 192, 384, 768]),
+)

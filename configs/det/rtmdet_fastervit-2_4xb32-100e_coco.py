@@ -1,0 +1,6 @@
+_base_ = "./rtmdet_fastervit-0_4xb32-100e_coco.py"
+
+model = dict(
+    backbone=dict(arch="fastervit_2", init_cfg=dict(checkpoint="mmfastervit://fastervit_2_224_1k")),
+    neck=dict(in_channels=[192, 384, 768]),
+)

@@ -1,0 +1,113 @@
+"""Every recipe trains, evaluates and goes on, on made data in the form of its own.
+
+What is made smaller, of all alike: backbones have one block a stage; lengths of 100 pixels and more
+in the pipelines and the preprocessor are an eighth, in whole windows of 32; batches are of two
+images, runs of two iterations. Proposals, queries and heads stay as they are.
+"""
+
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config, ConfigDict
+from support.made_data import IMAGES, make
+
+from mmfastervit.archs import ARCHS
+from mmfastervit.config.tree import leaf_datasets, plain, rebuild
+from mmfastervit.engine import options
+from mmfastervit.engine.preflight import check_inputs
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPES = [
+    path
+    for folder in ("det", "seg")
+    for path in sorted((ROOT / "configs" / folder).glob("*.py"))
+    if "shapes" not in path.name
+]
+BATCH = 2
+
+
+def smaller(value):
+    """An eighth of what is a length of an image, in whole windows."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 100:
+        return max(32, round(value / 8 / 32) * 32)
+    return type(value)(map(smaller, value)) if isinstance(value, (list, tuple)) else value
+
+
+LENGTHS = ("scale", "scales", "crop_size", "img_scale", "size", "max_size", "stride")
+
+
+def shrink(node: dict) -> dict:
+    """With lengths made smaller; and an untrained detector's low scores are counted too."""
+    found = {key: smaller(value) if key in LENGTHS else value for key, value in node.items()}
+    return found | ({"score_thr": 0.0} if "score_thr" in found else {})
+
+
+def shrunk(path: Path, folder: Path) -> Config:
+    """The recipe for two iterations of a small model."""
+    cfg = options.load_config(str(path), {}, str(folder / "work"), "none")
+    for key in ("train_dataloader", "val_dataloader", "test_dataloader", "custom_hooks"):
+        if key in cfg:
+            cfg[key] = ConfigDict(dict(x=rebuild(plain(cfg[key]), shrink))).x
+    cfg.model.data_preprocessor = ConfigDict(rebuild(plain(cfg.model.data_preprocessor), shrink))
+    cfg.model.test_cfg = ConfigDict(rebuild(plain(cfg.model.test_cfg), shrink))
+    backbone = cfg.model.backbone
+    if "arch" in backbone and backbone.get("type") == "mmfastervit.FasterViT":
+        backbone.arch = {**asdict(ARCHS[backbone.arch]), "depths": (1, 1, 1, 1)}
+        backbone.init_cfg = None
+    else:
+        backbone.backbone.init_cfg = None
+    cfg.optim_wrapper.type = "OptimWrapper"
+    cfg.optim_wrapper.pop("loss_scale", None)
+    cfg.pop("runner_type", None)
+    cfg.train_dataloader.update(batch_size=BATCH, num_workers=0, persistent_workers=False)
+    for key in ("val_dataloader", "test_dataloader"):
+        cfg[key].update(batch_size=1, num_workers=0, persistent_workers=False)
+    cfg.train_cfg.pop("dynamic_intervals", None)
+    set_length(cfg, 1)
+    cfg.default_hooks.checkpoint.interval = 1
+    options.set_randomness(cfg, 0, False)
+    return cfg
+
+
+def set_length(cfg: Config, times: int) -> None:
+    """Let the run have ``times`` epochs, or twice as many iterations."""
+    if cfg.train_cfg.get("max_epochs"):
+        cfg.train_cfg.update(max_epochs=times, val_interval=1)
+    else:
+        cfg.train_cfg.update(max_iters=2 * times, val_interval=2)
+
+
+def needing(path: Path):
+    """A recipe; mmdet reads panoptic labels by a package that no registry has."""
+    missing = "panoptic" in path.name and find_spec("panopticapi") is None
+    reason = "panopticapi, from https://github.com/cocodataset/panopticapi, is not installed"
+    return pytest.param(path, marks=pytest.mark.skipif(missing, reason=reason))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", map(needing, RECIPES), ids=lambda path: path.stem)
+def test_recipe_trains_evaluates_and_goes_on(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = shrunk(path, tmp_path)
+    read = leaf_datasets(plain(cfg.train_dataloader.dataset), "")
+    for data_root in {dataset["data_root"] for _, dataset in read}:
+        make(tmp_path, data_root)
+    check_inputs(cfg, "train")
+    cfg.experiment_name = f"{path.stem}-first"
+    first = options.build_runner(cfg)
+    first.train()
+    done = first.iter
+    assert done >= IMAGES // BATCH
+    assert first.message_hub.log_scalars, "nothing was logged"
+    metrics = [name for name in first.message_hub.log_scalars if name.startswith("val/")]
+    assert any("mAP" in name or "mIoU" in name or "PQ" in name for name in metrics), metrics
+
+    again = shrunk(path, tmp_path)
+    set_length(again, 2)
+    options.set_resume(again, "auto")
+    again.experiment_name = f"{path.stem}-again"
+    second = options.build_runner(again)
+    second.train()
+    assert second.iter == 2 * done
