@@ -1,0 +1,178 @@
+"""A config for own data says what the folder holds, and trains as it is."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from mmengine.config import Config
+from PIL import Image
+
+from mmfastervit.commands import main
+from mmfastervit.datasets.shapes import write_dataset
+
+CLASSES = ("rook", "king's pawn")
+
+
+def picture(path, size=(96, 64)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+def coco(path, pictures, masks=True):
+    """A COCO file of two objects a picture, whose categories stand in another order."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    boxes = [[4, 6, 30, 20], [40, 10, 20, 40]]
+    corners = [[[4, 6, 34, 6, 34, 26, 4, 26]], [[40, 10, 60, 10, 60, 50, 40, 50]]]
+    annotations = [
+        dict(id=10 * i + k, image_id=i, category_id=5 - k, bbox=boxes[k], iscrowd=0)
+        | dict(area=boxes[k][2] * boxes[k][3])
+        | (dict(segmentation=corners[k]) if masks else {})
+        for i in range(len(pictures))
+        for k in range(2)
+    ]
+    images = [dict(id=i, file_name=n, width=96, height=64) for i, n in enumerate(pictures)]
+    categories = [dict(id=5, name=CLASSES[1]), dict(id=4, name=CLASSES[0])]
+    content = dict(images=images, annotations=annotations, categories=categories)
+    path.write_text(json.dumps(content))
+
+
+def new(*words) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main("new", [str(word) for word in words])
+    return ended.value.code
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "chess"
+
+
+def test_two_coco_files_and_their_pictures(folder):
+    for split, names in (("train", ["a.jpg", "b.jpg", "c.jpg"]), ("valid", ["d.jpg"])):
+        coco(folder / f"annotations/{split}.json", names)
+        for name in names:
+            picture(folder / split / name)
+    assert new("det", folder) == 0
+    cfg = Config.fromfile("chess.py")
+    dataset = cfg.train_dataloader.dataset
+    assert (dataset.ann_file, dataset.data_prefix.img) == ("annotations/train.json", "train/")
+    assert cfg.val_dataloader.dataset.data_prefix.img == "valid/"
+    assert cfg.val_evaluator.ann_file == f"{folder.as_posix()}/annotations/valid.json"
+    assert tuple(dataset.metainfo.classes) == CLASSES
+    assert cfg.model.roi_head.mask_head.num_classes == cfg.model.roi_head.bbox_head.num_classes == 2
+    assert cfg.train_pipeline[2].scale == (96, 64)
+    assert cfg.train_cfg.max_epochs == 200
+    assert cfg.val_dataloader.batch_size == 1
+
+
+def test_a_single_file_is_parted_and_no_picture_is_in_both_parts(folder):
+    names = [f"{i}.jpg" for i in range(10)]
+    coco(folder / "all.json", names, masks=False)
+    for name in names:
+        picture(folder / "pictures" / name)
+    before = (folder / "all.json").read_bytes()
+    assert new("det", folder) == 0
+    cfg = Config.fromfile("chess.py")
+    assert "mask_head" not in cfg.model.roi_head
+    parts = [
+        json.loads((folder / one.dataset.ann_file).read_text())
+        for one in (cfg.train_dataloader, cfg.val_dataloader)
+    ]
+    names = [{image["file_name"] for image in part["images"]} for part in parts]
+    assert [len(part) for part in names] == [8, 2]
+    assert not names[0] & names[1]
+    assert [len(part["annotations"]) for part in parts] == [16, 4]
+    assert (folder / "all.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "message"),
+    [
+        (lambda f: picture(f / "a.jpg"), (), "no file in COCO's format"),
+        (lambda f: coco(f / "a.json", ["x.jpg", "y.jpg"]), (), "x.jpg|y.jpg"),
+        (
+            lambda f: [coco(f / name, ["x.jpg"]) for name in ("a_train.json", "b_train.json")],
+            (),
+            "which file is for train.*a_train.json, b_train.json",
+        ),
+        (lambda f: coco(f / "a.json", ["x.jpg"]), ("--val", "b.json"), "there are a.json"),
+        (lambda f: coco(f / "a.json", ["x.jpg"]), ("--val-share", "1"), "between 0 and 1"),
+    ],
+    ids=["none", "pictures", "ambiguous", "named", "share"],
+)
+def test_what_can_not_be_told_is_asked_for(make, words, message, folder, capsys):
+    make(folder)
+    assert new("det", folder, *words) == 2
+    told = capsys.readouterr().err.strip()
+    assert re.search(message, told), told
+    assert not (folder.parent / "chess.py").exists()
+
+
+def test_a_config_that_is_there_stays(folder, capsys):
+    coco(folder / "a.json", ["x.jpg", "y.jpg"])
+    (folder.parent / "chess.py").write_text("mine = 1")
+    assert new("det", folder) == 2
+    assert "--force" in capsys.readouterr().err
+    assert (folder.parent / "chess.py").read_text() == "mine = 1"
+
+
+def labelled(folder, values=(0, 1, 3, 255)):
+    for split in ("training", "validation"):
+        for i in range(3):
+            picture(folder / f"images/{split}/{i}.jpg")
+            path = folder / f"annotations/{split}/{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            labels = np.resize(np.repeat(values, 16), (64, 96)).astype(np.uint8)
+            Image.fromarray(labels).save(path)
+
+
+def test_pictures_and_label_maps(folder):
+    labelled(folder)
+    assert new("seg", folder) == 0
+    cfg = Config.fromfile("chess.py")
+    prefix = cfg.train_dataloader.dataset.data_prefix
+    assert (prefix.img_path, prefix.seg_map_path) == ("images/training", "annotations/training")
+    assert cfg.val_dataloader.dataset.data_prefix.img_path == "images/validation"
+    assert cfg.model.decode_head.num_classes == cfg.model.auxiliary_head.num_classes == 4
+    assert len(cfg.train_dataloader.dataset.metainfo.palette) == 4
+    assert cfg.tta_pipeline[1].transforms[0][1].scale == (96, 64)
+    assert cfg.train_cfg.type == "EpochBasedTrainLoop"
+
+
+def test_names_of_labels_come_from_a_file_that_must_name_all(folder, capsys):
+    labelled(folder)
+    (folder / "classes.txt").write_text("floor\nrook\nking\nclock\n")
+    assert new("seg", folder) == 0
+    assert Config.fromfile("chess.py").train_dataloader.dataset.metainfo.classes[3] == "clock"
+    (folder / "classes.txt").write_text("floor\nrook\n")
+    assert new("seg", folder, "--out", "other.py") == 2
+    assert "2 classes" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["boxes", "masks", "labels"])
+def test_a_written_config_trains_and_is_tested(task, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_dataset(tmp_path / "shapes", train=4, val=2, size=64, seed=0)
+    if task == "boxes":
+        for path in (tmp_path / "shapes").glob("instances_*.json"):
+            content = json.loads(path.read_text())
+            for one in content["annotations"]:
+                del one["segmentation"]
+            path.write_text(json.dumps(content))
+    if task == "labels":
+        for path in (tmp_path / "shapes").glob("*.json"):
+            path.unlink()
+    assert new("seg" if task == "labels" else "det", "shapes") == 0
+    epochs = ["--cfg-options", "model.backbone.init_cfg=None", "train_cfg.max_epochs=1"]
+    epochs += ["train_cfg.val_interval=1", "default_hooks.checkpoint.interval=1"]
+    small = ["crop_size=(64,64)"] if task == "labels" else []
+    with pytest.raises(SystemExit) as ended:
+        main("train", ["shapes.py", *epochs, *small])
+    assert ended.value.code == 0
+    assert (tmp_path / "work_dirs/shapes/epoch_1.pth").is_file()
+    shutil.rmtree(tmp_path / "work_dirs")
