@@ -8,14 +8,22 @@ Examples:
 """
 
 import json
-import multiprocessing
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from mmfastervit.swap.sweep.processes import WorkerProcesses
 from mmfastervit.swap.sweep.report import write_report
-from mmfastervit.swap.sweep.running import read_records, step_one, swap_one, zoo_names
+from mmfastervit.swap.sweep.running import (
+    killed_step,
+    killed_swap,
+    read_records,
+    step_one,
+    swap_one,
+    zoo_names,
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -43,12 +51,21 @@ def prepare_worker() -> None:
     warnings.filterwarnings("ignore")
 
 
-def run_all(job: Callable, tasks: Iterable, workers: int, file: Path) -> None:
-    """Do the tasks in parallel and append each result to ``file`` as it comes."""
+def run_all(
+    job: Callable, killed: Callable[[Any], dict], tasks: Iterable, workers: int, file: Path
+) -> None:
+    """Do the tasks in parallel and append each result to ``file`` as it comes.
+
+    Args:
+        job: Makes a record of a task, in a process of its own.
+        killed: Makes the record of a task whose process was killed.
+        tasks: What there is to do.
+        workers: How many processes.
+        file: Gets the records.
+    """
     tasks = list(tasks)
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(workers, prepare_worker, maxtasksperchild=50) as pool, file.open("a") as out:
-        for done, record in enumerate(pool.imap_unordered(job, tasks), 1):
+    with WorkerProcesses(workers, prepare_worker) as processes, file.open("a") as out:
+        for done, record in enumerate(processes.do_all(job, killed, tasks), 1):
             out.write(json.dumps(record) + "\n")
             out.flush()
             print(f"{done}/{len(tasks)} {record['config']}", flush=True)
@@ -76,7 +93,7 @@ def run(prepared: tuple[list[str], Namespace]) -> int:
     swaps = read_records(swapped_file, "config")
     again = ("failed", "unreadable") if arguments.retry else ()
     todo = [name for name in names if name not in swaps or swaps[name]["status"] in again]
-    run_all(partial(swap_one, **limits), todo, arguments.workers, swapped_file)
+    run_all(partial(swap_one, **limits), killed_swap, todo, arguments.workers, swapped_file)
     swaps = read_records(swapped_file, "config")
 
     steps = read_records(arguments.results, "model")
@@ -89,7 +106,7 @@ def run(prepared: tuple[list[str], Namespace]) -> int:
         for key, name in keys.items()
         if key not in steps or (arguments.retry and steps[key]["reason"])
     ]
-    run_all(partial(step_one, **limits), models, arguments.workers, arguments.results)
+    run_all(partial(step_one, **limits), killed_step, models, arguments.workers, arguments.results)
     steps = read_records(arguments.results, "model")
     write_report([swaps[name] for name in names], steps, arguments.arch, arguments.out)
     return 0

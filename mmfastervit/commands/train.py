@@ -13,9 +13,15 @@ from mmengine.config import Config
 from mmfastervit.engine import options
 from mmfastervit.engine.devices import join_cpu_processes
 from mmfastervit.engine.preflight import check_inputs
-from mmfastervit.engine.saving import CheckpointNotWritten, Diverged
+from mmfastervit.engine.saving import CheckpointNotWritten, Diverged, ResumedApart
 
-from .arguments import CommandFailed, add_run_arguments, export_local_rank, told_as
+from .arguments import (
+    CommandFailed,
+    WrongRequest,
+    add_run_arguments,
+    export_local_rank,
+    told_as,
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -65,7 +71,11 @@ def run(cfg: Config) -> int:
 
     Raises:
         CommandFailed: A checkpoint could not be written, or a loss is not finite.
+        WrongRequest: The machines of the run do not see the same work dir.
     """
-    with told_as(CommandFailed, CheckpointNotWritten, Diverged):
+    with (
+        told_as(CommandFailed, CheckpointNotWritten, Diverged),
+        told_as(WrongRequest, ResumedApart),
+    ):
         options.build_runner(cfg).train()
     return 0

@@ -34,16 +34,7 @@ def join_cpu_processes(cfg: Config) -> None:
             "torch finds no GPU, and the processes are to talk by nccl, which needs them; on CPUs"
             " use --cfg-options env_cfg.dist_cfg.backend=gloo"
         )
-    synchronised = [
-        dotted(path)
-        for path, value in walk(cfg.model, ("model",))
-        if path[-1] == "type" and isinstance(value, str) and value in SYNCHRONISED_NORMS
-    ]
-    if synchronised:
-        raise ValueError(
-            "batch norms that are synchronised between processes need GPUs, and torch finds none; "
-            f"on CPUs use --cfg-options {' '.join(f'{place}=BN' for place in synchronised)}"
-        )
+    _refuse_synchronised_norms(cfg)
     if "timeout" in options:
         options["timeout"] = timedelta(seconds=options["timeout"])
     torch.distributed.init_process_group(backend=backend, **options)
@@ -55,3 +46,19 @@ def join_cpu_processes(cfg: Config) -> None:
     )
     wrapper.update(cfg.get("model_wrapper_cfg") or {})
     cfg.model_wrapper_cfg = wrapper
+
+
+def _refuse_synchronised_norms(cfg: Config) -> None:
+    """Raise ValueError if a norm is to be synchronised; on CPUs torch refuses even one process."""
+    instead = [
+        f"{dotted(path)}=BN"
+        for path, value in walk(cfg.model, ("model",))
+        if path[-1] == "type" and isinstance(value, str) and value in SYNCHRONISED_NORMS
+    ]
+    if cfg.get("sync_bn"):  # mmengine makes all batch norms of the model such ones
+        instead.append("sync_bn=None")
+    if instead:
+        raise ValueError(
+            "batch norms that are synchronised between processes need GPUs, and torch finds none; "
+            f"on CPUs use --cfg-options {' '.join(instead)}"
+        )

@@ -1,6 +1,7 @@
 """What each command-line option does to a config. Every function changes the config in place."""
 
 import logging
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ _RUNNER_EXTRAS = {
     "find_unused_parameters",
     "model_wrapper_cfg",
     "runner_type",
+    "sync_bn",
     "tta_model",
     "tta_pipeline",
 }
@@ -185,6 +187,7 @@ def set_randomness(cfg: Config, seed: int | None, deterministic: bool) -> None:
         settings["seed"] = seed
     if deterministic:
         settings["deterministic"] = True
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what NVIDIA's cuBLAS asks
     cfg.randomness = settings
 
 

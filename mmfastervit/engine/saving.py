@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from mmengine.dist import broadcast_object_list, is_main_process
@@ -16,7 +16,7 @@ from mmfastervit.checkpoint.sharded import SHARDED
 from mmfastervit.files import remove, remove_parts, written_whole
 from mmfastervit.registry import HOOKS
 
-from .preemption import PreemptionHook, shield_workers
+from .preemption import PreemptionHook, highest, shield_workers
 from .resuming import ExactResumeHook, newest_whole
 from .sharding import ShardedRunner
 
@@ -27,6 +27,10 @@ _BACKEND = "mmfastervit"
 
 class CheckpointNotWritten(OSError):
     """A checkpoint could not be written; those before it stay."""
+
+
+class ResumedApart(ValueError):
+    """Processes of one run did not find the same checkpoint."""
 
 
 class Diverged(ArithmeticError):
@@ -81,7 +85,8 @@ class SafeCheckpointHook(CheckpointHook):
 
     Raises:
         CheckpointNotWritten: While training: the disk is full, or the folder can't be written to.
-        Diverged: While training: a loss is not finite.
+        Diverged: While training: a loss, of whichever process, is not finite.
+        ResumedApart: When training begins: processes did not find the same checkpoint.
     """
 
     file_backend: Any
@@ -128,6 +133,7 @@ class SafeCheckpointHook(CheckpointHook):
     def before_train(self, runner: Runner) -> None:
         """Settle where files go; what a checkpoint says of the best one holds for this folder."""
         super().before_train(runner)
+        _check_begin_alike(runner)
         self.stopped = _STOPPED
         if isinstance(runner, ShardedRunner):
             names = (self.filename_tmpl, self.stopped)
@@ -174,19 +180,18 @@ class SafeCheckpointHook(CheckpointHook):
         """End a run that has diverged, and save a checkpoint where one is due."""
         losses = {k: torch.as_tensor(v).detach() for k, v in (outputs or {}).items() if "loss" in k}
         total = losses.get("loss", torch.zeros(()))  # one look a step: each waits for the GPU
-        wrong = [
-            f"{name} is {loss.item()}"
-            for name, loss in losses.items()
-            if not total.isfinite() and not loss.isfinite()
-        ]
-        if wrong:
-            kept = newest_whole(self._folders(runner))
-            raise Diverged(
-                f"iteration {runner.iter + 1}: {', '.join(wrong)}. The run ends; its last whole "
-                f"checkpoint is {kept.name if kept else 'not there yet'}. Look at the learning "
-                "rate, its warm-up, optim_wrapper.clip_grad and mixed precision"
-            )
+        if highest(int(not total.isfinite())):
+            wrong = [f"{k} is {v.item()}" for k, v in losses.items() if not v.isfinite()]
+            self._end_diverged(runner, wrong or ["a loss of another process is not finite"])
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
+
+    def _end_diverged(self, runner: Runner, wrong: list[str]) -> NoReturn:
+        kept = newest_whole(self._folders(runner))
+        raise Diverged(
+            f"iteration {runner.iter + 1}: {', '.join(wrong)}. The run ends; its last whole "
+            f"checkpoint is {kept.name if kept else 'not there yet'}. Look at the learning "
+            "rate, its warm-up, optim_wrapper.clip_grad and mixed precision"
+        )
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         if not self.is_local:
@@ -243,3 +248,14 @@ class SafeCheckpointHook(CheckpointHook):
                 f"run's last whole checkpoint is {kept.name if kept else 'not there yet'}. Make "
                 "room, or the folder writable, and go on by --resume"
             ) from error
+
+
+def _check_begin_alike(runner: Runner) -> None:
+    """Raise ResumedApart unless all processes begin at the same iteration."""
+    first, last = -highest(-runner.iter), highest(runner.iter)
+    if first != last:
+        raise ResumedApart(
+            f"this process begins at iteration {runner.iter}, another at "
+            f"{last if runner.iter == first else first}: they did not find the same checkpoint. "
+            "The work dir must be a folder that all machines of the run see"
+        )

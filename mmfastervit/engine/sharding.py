@@ -34,7 +34,7 @@ from mmfastervit.models.layers.hat import HATBlock
 from mmfastervit.registry import RUNNERS
 
 fully_shard: Any = getattr(torch.distributed.fsdp, "fully_shard", None)  # since torch 2.6
-UNITS = (ConvBlock, Downsample, HATBlock)  # gathered one at a time
+UNITS = (ConvBlock, Downsample, HATBlock)  # gathered one at a time, see _lends
 _WHOLE_MODEL_HOOKS = ("EMAHook",)
 
 
@@ -172,11 +172,16 @@ def shard(model: nn.Module, mesh: DeviceMesh) -> None:
         mesh: Of one dimension.
     """
     for module in model.modules():
-        if isinstance(module, UNITS):
+        if isinstance(module, UNITS) and not _lends(module):
             fully_shard(module, mesh=mesh)
     fully_shard(model, mesh=mesh)
     for module in model.modules():
         module.register_load_state_dict_pre_hook(_split)
+
+
+def _lends(unit: nn.Module) -> bool:
+    """Whether the model computes with a part of the unit outside of it, as propagation does."""
+    return any(getattr(module, "lends_scale", False) for module in unit.modules())
 
 
 def _split(module: nn.Module, weights: dict[str, Any], prefix: str, *_: Any) -> None:

@@ -37,6 +37,24 @@ class TestCpuProcesses:
         )
         assert not torch.distributed.is_initialized()
 
+    def test_all_norms_synchronised_at_once_are_told_too(self, monkeypatch):
+        monkeypatch.setattr(devices, "has_accelerator", lambda: False)
+        dist_cfg = dict(backend="gloo")
+        cfg = small_config(launcher="pytorch", env_cfg=dict(dist_cfg=dist_cfg), sync_bn="torch")
+        with pytest.raises(ValueError, match="--cfg-options sync_bn=None"):
+            join_cpu_processes(cfg)
+
+    def test_a_single_process_of_a_group_synchronises_no_norm_on_a_cpu_either(self):
+        """Why one process that was started by torchrun is refused, too."""
+        torch.distributed.init_process_group(
+            "gloo", store=torch.distributed.HashStore(), rank=0, world_size=1
+        )
+        try:
+            with pytest.raises(ValueError, match="GPU"):
+                torch.nn.SyncBatchNorm(2)(torch.randn(2, 2, 4, 4))
+        finally:
+            torch.distributed.destroy_process_group()
+
     def test_gloo_joins_and_wraps_the_model_without_a_gpu_number(self, monkeypatch):
         monkeypatch.setattr(devices, "has_accelerator", lambda: False)
         calls = []

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.dist import is_distributed
 from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
 from mmengine.registry import DATASETS, METRICS, MODELS
@@ -45,16 +46,13 @@ class Dropping(BaseModel):
         super().__init__()
         self.layer = nn.Linear(3, 3)
 
-    def forward(self, inputs: list[Tensor]) -> Tensor:
-        return self.layer(torch.dropout(torch.stack(inputs), 0.5, self.training)).square().mean()
-
-    def train_step(self, data: list[Tensor], optim_wrapper: Any) -> dict:
-        loss, logs = self.parse_losses(dict(loss=self(data)))
-        optim_wrapper.update_params(loss)
-        return logs
+    def forward(self, *inputs: Tensor, mode: str = "tensor") -> Any:
+        dropped = torch.dropout(torch.stack(inputs), 0.5, self.training)
+        loss = self.layer(dropped).square().mean()
+        return dict(loss=loss) if mode == "loss" else loss
 
     def val_step(self, data: list[Tensor]) -> list[float]:
-        return [self(data).item()]
+        return [self(*data).item()]
 
 
 @METRICS.register_module()
@@ -80,7 +78,7 @@ def make_runner(
     sampler: dict | None = None,
     **checkpoint: Any,
 ) -> Runner:
-    """Build the run; ``checkpoint`` are settings of its checkpoint hook."""
+    """Build the run, of all processes; ``checkpoint`` are settings of its checkpoint hook."""
     sampler = sampler or dict(
         type="DefaultSampler" if by_epoch else "InfiniteSampler", shuffle=True
     )
@@ -113,11 +111,14 @@ def make_runner(
     if evaluate:
         content |= dict(
             val_dataloader=dict(
-                dataset=data, batch_size=4, sampler=dict(type="DefaultSampler", shuffle=False)
+                dataset=data, batch_size=1, sampler=dict(type="DefaultSampler", shuffle=False)
             ),
             val_cfg=dict(),
             val_evaluator=dict(type="Score"),
         )
+    if is_distributed():
+        wrapper = dict(type="MMDistributedDataParallel", device_ids=None)
+        content |= dict(launcher="pytorch", model_wrapper_cfg=wrapper)
     cfg = Config(dict(content, work_dir=str(work_dir), resume=resume))
     cfg.experiment_name = uuid.uuid4().hex  # mmengine shares logs between runs of one name
     return Runner.from_cfg(cfg)

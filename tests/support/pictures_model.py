@@ -10,7 +10,14 @@ from torch.utils.data import Dataset
 
 from mmfastervit import FasterViT
 
-ARCH = dict(dim=8, in_dim=8, depths=(1, 1, 2, 1), num_heads=(1, 1, 2, 2), layer_scale=0.5)
+ARCH = dict(
+    dim=8,
+    in_dim=8,
+    depths=(1, 1, 2, 1),
+    num_heads=(1, 1, 2, 2),
+    layer_scale=0.5,
+    propagate=True,
+)
 
 
 @DATASETS.register_module()

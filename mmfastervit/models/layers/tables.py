@@ -16,8 +16,9 @@ class TableCache:
     """Least recently used tables of all layers of a model, bounded by the bytes they hold.
 
     A table that is larger than its layer's share of the bound evicts no other: it is kept only
-    where there is room. So all tables of one size either fit together or leave the others alone.
-    Copies and pickles of a cache are empty. Threads may share one.
+    where there is room, and goes first. So does what later layers make of the same map. So all
+    tables of one size either fit together or leave the others alone. Copies and pickles of a cache
+    are empty. Threads may share one.
 
     Args:
         max_bytes: Bound on all tables together.
@@ -30,6 +31,7 @@ class TableCache:
         self.used = 0  # bytes
         self._entries: OrderedDict[tuple, tuple] = OrderedDict()
         self._lock = Lock()
+        self._refused: int | None = None  # the first layer of this pass whose table was too large
 
     def __reduce__(self):
         return TableCache, (self.max_bytes, self.sharers)
@@ -37,22 +39,37 @@ class TableCache:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: tuple, compute: Callable[[], T]) -> T:
-        """Return the tables of ``key``, computing them if they are not here."""
+    def get(self, key: tuple, compute: Callable[[], T], layer: int = 0) -> T:
+        """Return the tables of ``key``, computing them if they are not here.
+
+        Args:
+            key: What they depend on.
+            compute: Makes them.
+            layer: Number of the layer that asks; a pass of the model asks in rising order.
+        """
         with self._lock:
+            if self._refused is not None and layer <= self._refused:
+                self._refused = None  # another pass has begun
             if key in self._entries:
                 self._entries.move_to_end(key)
                 return self._entries[key][0]
         tables = compute()
-        size = bytes_of(tables)
         with self._lock:
-            has_share = size * self.sharers <= self.max_bytes
-            if key not in self._entries and (has_share or self.used + size <= self.max_bytes):
-                while self.used + size > self.max_bytes:
-                    self.used -= self._entries.popitem(last=False)[1][1]
-                self._entries[key] = tables, size
-                self.used += size
+            self._keep(key, tables, layer)
         return tables
+
+    def _keep(self, key: tuple, tables: object, layer: int) -> None:
+        size = bytes_of(tables)
+        if self._refused is None and size * self.sharers > self.max_bytes:
+            self._refused = layer
+        may_evict = self._refused is None
+        if key in self._entries or not (may_evict or self.used + size <= self.max_bytes):
+            return
+        while self.used + size > self.max_bytes:
+            self.used -= self._entries.popitem(last=False)[1][1]
+        self._entries[key] = tables, size
+        self._entries.move_to_end(key, last=may_evict)
+        self.used += size
 
     def forget(self, layer: int) -> None:
         """Forget the tables of one layer."""
@@ -75,7 +92,7 @@ class Shelf:
 
     def get(self, key: tuple, compute: Callable[[], T]) -> T:
         """Return the layer's tables of ``key``, computing them if they are not here."""
-        return self.cache.get((self.layer, *key), compute)
+        return self.cache.get((self.layer, *key), compute, self.layer)
 
     def clear(self) -> None:
         """Forget every table of the layer."""

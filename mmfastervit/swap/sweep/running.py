@@ -26,6 +26,7 @@ from mmfastervit.trial import steps
 REFUSED, FAILED, SWAPPED = "refused", "failed", "swapped"
 # mmengine can't read the original, or its backbone and neck don't run on this machine.
 UNREADABLE, ORIGINAL_FAILS = "unreadable", "original fails"
+_KILLED = "the process was killed, as a system does that runs out of memory"
 # Of a model's settings, those that no part of the steps depends on.
 _IRRELEVANT = {"num_classes", "test_cfg", "batch_augments", "size", "init_cfg", "pretrained"}
 # Of the backbone: where a step is computed again, or with other processes, of which there are none.
@@ -66,6 +67,11 @@ def swap_one(name: str, arch: str, seconds: int) -> dict[str, Any]:
     notes = [note for note in swap.notes if "publisher" not in note]
     found = dict(model=model_key(swap), notes=notes, stated=stated)
     return {**record, "status": SWAPPED, **found}
+
+
+def killed_swap(name: str) -> dict[str, Any]:
+    """The record of a config in whose swap the process was killed."""
+    return {"config": name, "status": FAILED, "reason": _KILLED}
 
 
 def _fails(original: Config, seconds: int) -> bool:
@@ -115,6 +121,19 @@ def step_one(task: tuple[str, str], arch: str, seconds: int) -> dict[str, Any]:
         original = _steps(plain(swap.original.to_dict()), swap.model_path, seconds)
         record.update(original_reached=original[0], original_reason=original[1])
     return record
+
+
+def killed_step(task: tuple[str, str]) -> dict[str, Any]:
+    """The record of a model in whose steps the process was killed."""
+    name, key = task
+    return dict(
+        model=key,
+        config=name,
+        reached=None,
+        reason=_KILLED,
+        original_reached=None,
+        original_reason=None,
+    )
 
 
 def _steps(cfg: dict, model_path: tuple, seconds: int) -> tuple[str | None, str | None]:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from mmfastervit import FasterViT, HATPlugin
+from mmfastervit.models.layers.hat import find_windows
 from mmfastervit.models.layers.tables import MAX_BYTES, Shelf, TableCache
 
 
@@ -104,47 +105,88 @@ def test_a_copy_has_one_empty_cache_of_its_own(tiny_arch, build):
 
 
 def bytes_alive() -> int:
+    """What all tensors hold, those that share memory once."""
     gc.collect()
-    tensors = (x for x in gc.get_objects() if type(x) is torch.Tensor)
-    return sum(x.numel() * x.element_size() for x in tensors)
+    storages = [x.untyped_storage() for x in gc.get_objects() if type(x) is torch.Tensor]
+    return sum({one.data_ptr(): one.nbytes() for one in storages}.values())
+
+
+def tabulate(model: FasterViT, height: int, width: int) -> None:
+    """Ask for all tables of an image, as inference does."""
+    for i, stage in enumerate(model.stages):
+        if hasattr(stage, "shelf"):
+            side = 2 ** (i + 2)
+            x = torch.empty(1, 1, -(-height // side), -(-width // side))
+            windows = find_windows(x, stage.window, stage.carrier_size, stage.shelf)
+            for block in stage.blocks:
+                block.tables(windows, x)
+
+
+def count_computed(model: FasterViT) -> list[int]:
+    """A list to which every table that is computed from now on adds an entry."""
+    calls: list[int] = []
+    for module in model.modules():
+        if hasattr(module, "relative_bias"):
+            module.relative_bias.register_forward_hook(lambda *_: calls.append(1))
+    return calls
+
+
+# The attention heads of FasterViT-2, which tables grow with, on few channels and in few blocks.
+NARROW_2 = dict(dim=8, in_dim=8, depths=(1, 1, 3, 2), num_heads=(1, 1, 8, 16))
 
 
 @pytest.mark.parametrize(
-    ("bound", "largest"),
-    [(MAX_BYTES // 8, 500), pytest.param(MAX_BYTES, 1100, marks=pytest.mark.slow)],
+    ("arch", "bound", "largest"),
+    [
+        pytest.param(NARROW_2, MAX_BYTES // 64, 240, id="narrow"),
+        pytest.param("fastervit_2", MAX_BYTES, 1100, id="whole", marks=pytest.mark.slow),
+    ],
 )
 @torch.no_grad()
-def test_many_sizes_cost_a_large_model_no_more_than_the_bound(bound, largest):
-    """The attention blocks and heads of FasterViT-2, which tables grow with, on few channels."""
-    arch = dict(dim=8, in_dim=8, depths=(1, 1, 8, 5), num_heads=(1, 1, 8, 16))
+def test_300_sizes_cost_no_more_than_the_bound_and_one_seen_again_nothing(arch, bound, largest):
     model = FasterViT(arch).eval()
     (cache,) = caches_of(model)
     cache.max_bytes = bound
     draw = random.Random(0)
+    sides = range(largest // 2, largest)
+    sizes = [(draw.choice(sides), draw.choice(sides)) for _ in range(300)]
     before = bytes_alive()
-    for _ in range(24):
-        model(
-            torch.randn(
-                1, 3, draw.randint(largest // 2, largest), draw.randint(largest // 2, largest)
-            )
-        )
-    assert 0.5 * bound < bytes_alive() - before <= 1.01 * bound
+    for size in sizes:
+        tabulate(model, *size)
+    assert 0.8 * bound < cache.used <= bound
+    assert bytes_alive() - before <= 1.01 * bound
+    computed = count_computed(model)
+    tabulate(model, *sizes[-1])
+    tabulate(model, *sizes[-2])
+    assert not computed
 
 
 @torch.no_grad()
-def test_a_size_seen_again_computes_no_table_and_a_huge_one_takes_none_away(tiny_arch):
-    model = FasterViT(tiny_arch).eval()
-    calls = []
-    for module in model.modules():
-        if hasattr(module, "relative_bias"):
-            module.relative_bias.register_forward_hook(lambda *_: calls.append(1))
-    sizes = [(64, 64), (100, 150)]
-    for size in sizes:
-        model(torch.randn(1, 3, *size))
-    assert calls
-    calls.clear()
+def test_one_huge_image_takes_no_table_of_the_others_away():
+    model = FasterViT(NARROW_2).eval()
     (cache,) = caches_of(model)
-    cache.get((0, "huge"), lambda: torch.empty(MAX_BYTES, device="meta"))
+    sizes = [(224, 224), (300, 420), (500, 333)]
     for size in sizes:
+        tabulate(model, *size)
+    cache.max_bytes = 2 * cache.used
+    computed = count_computed(model)
+    for size in ((900, 1100), (224, 230)):  # the second needs room
+        tabulate(model, *size)
+        assert computed
+        computed.clear()
+    for size in sizes:
+        tabulate(model, *size)
+    assert not computed
+
+
+@torch.no_grad()
+def test_a_forward_pass_of_a_size_seen_again_computes_no_table(tiny_arch):
+    model = FasterViT(tiny_arch).eval()
+    computed = count_computed(model)
+    for size in ((64, 64), (100, 150)):
         model(torch.randn(1, 3, *size))
-    assert not calls
+        tabulate(model, *size)
+        assert computed
+        computed.clear()
+        model(torch.randn(1, 3, *size))
+        assert not computed

@@ -1,0 +1,121 @@
+"""Processes that do the tasks of a sweep, of which one that is killed takes its task alone."""
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+TASKS_OF_A_PROCESS = 50  # then another takes its place, and its memory is given back
+
+T = TypeVar("T")
+
+
+class WorkerProcesses:
+    """Processes that take tasks, and are started again where they end.
+
+    Args:
+        count: How many.
+        prepare: What each does first; it can be pickled.
+    """
+
+    def __init__(self, count: int, prepare: Callable[[], None]):
+        self._threads = ThreadPoolExecutor(count)
+        self._workers = [_Worker(prepare) for _ in range(count)]
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        for worker in self._workers:
+            self._idle.put(worker)
+
+    def __enter__(self) -> "WorkerProcesses":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for worker in self._workers:
+            worker.end()
+        self._threads.shutdown()
+
+    def do_all(
+        self, job: Callable[[T], Any], killed: Callable[[T], Any], tasks: Iterable[T]
+    ) -> Iterator[Any]:
+        """Do tasks in parallel.
+
+        Args:
+            job: Does one; it can be pickled.
+            killed: Gives the result of one whose process ended before it was done.
+            tasks: What ``job`` takes.
+
+        Yields:
+            The results, in the order in which they come.
+
+        Raises:
+            Exception: What ``job`` raised.
+        """
+        futures = [self._threads.submit(self._do, job, killed, task) for task in tasks]
+        for future in as_completed(futures):
+            yield future.result()
+
+    def _do(self, job: Callable[[T], Any], killed: Callable[[T], Any], task: T) -> Any:
+        worker = self._idle.get()
+        try:
+            return worker.do(job, task)
+        except (EOFError, ConnectionError):  # of the pipe to a process that is gone
+            worker.end()
+            return killed(task)
+        finally:
+            self._idle.put(worker)
+
+
+class _Worker:
+    """One process at a time, started when there is something to do."""
+
+    def __init__(self, prepare: Callable[[], None]):
+        self._prepare = prepare
+        self._process: Any = None
+        self._tasks = 0  # that the process was given
+
+    def do(self, job: Callable[[T], Any], task: T) -> Any:
+        if self._tasks == TASKS_OF_A_PROCESS:
+            self.end()
+        if self._process is None:
+            self._start()
+        self._tasks += 1
+        self._pipe.send((job, task))
+        result, error = self._pipe.recv()
+        if error is not None:
+            raise error
+        return result
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        arguments = (theirs, self._prepare)
+        self._process = context.Process(target=_serve, args=arguments, daemon=True)
+        self._process.start()
+        theirs.close()  # so that the pipe ends with the process
+
+    def end(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.join()
+            self._pipe.close()
+        self._process, self._tasks = None, 0
+
+
+def _serve(pipe: Connection, prepare: Callable[[], None]) -> None:
+    """Do what comes through the pipe, until the other end is closed or gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's; the sweep ends its processes
+    prepare()
+    while True:
+        try:
+            job, task = pipe.recv()
+        except EOFError:
+            return
+        outcome: tuple[Any, Exception | None]
+        try:
+            outcome = job(task), None
+        except Exception as error:  # for the sweep to raise
+            outcome = None, error
+        pipe.send(outcome)
