@@ -12,7 +12,8 @@ from mmengine.config import Config
 
 from mmfastervit.engine import options
 from mmfastervit.engine.devices import join_cpu_processes
-from mmfastervit.engine.preflight import check_inputs
+from mmfastervit.engine.preflight import check_data, check_inputs
+from mmfastervit.engine.samples import SampleFailed
 from mmfastervit.engine.saving import CheckpointNotWritten, Diverged
 
 from .arguments import CommandFailed, add_run_arguments, export_local_rank, told_as
@@ -56,6 +57,8 @@ def prepare(arguments: Namespace) -> Config:
     options.set_resume(cfg, arguments.resume)
     options.settle_precision(cfg)
     check_inputs(cfg, "train")
+    if not arguments.no_check:
+        check_data(cfg, "train", arguments.seed or 0)
     join_cpu_processes(cfg)
     return cfg
 
@@ -64,8 +67,9 @@ def run(cfg: Config) -> int:
     """Train.
 
     Raises:
-        CommandFailed: A checkpoint could not be written, or a loss is not finite.
+        CommandFailed: A checkpoint could not be written, a loss is not finite, or a sample could
+            not be loaded.
     """
-    with told_as(CommandFailed, CheckpointNotWritten, Diverged):
+    with told_as(CommandFailed, CheckpointNotWritten, Diverged, SampleFailed):
         options.build_runner(cfg).train()
     return 0

@@ -1,0 +1,148 @@
+"""A look at a data set in COCO's format: its file, its pictures, and what a metric reads of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from .class_names import check_categories
+from .coco_file import Needs, check_keys, read_coco
+from .coco_masks import check_masks
+from .coco_objects import Objects, check_objects, objects_of
+from .coco_pictures import PREFIX, check_pictures
+from .coco_summary import learned_by_class, summary
+from .findings import Finding, brief, some
+from .folders import Folders
+from .pictures import Opening
+from .sources import Source
+
+
+def look_at_coco(source: Source, opening: Opening, folders: Folders) -> tuple[list[Finding], str]:
+    """Look at a data set.
+
+    Returns:
+        What was found, and what the data set holds, in some lines.
+    """
+    path = source.path("ann_file")
+    if path is None or source.path(PREFIX) is None:
+        return [_not_given(source, "ann_file" if path is None else PREFIX)], ""
+    needs = _needs(source, path)
+    lists, faults = read_coco(path, needs)
+    if lists is None:
+        return faults, ""
+    objects = objects_of(lists)
+    findings = [
+        *_check_file(path, source, lists, objects, needs),
+        *_check_objects_left(path, source, lists, objects, needs),
+        *check_pictures(path, source, lists["images"], objects, opening, folders),
+        *_check_metrics(path, source, lists),
+    ]
+    return findings, summary(source, path, lists, objects, opening)
+
+
+def _not_given(source: Source, key: str) -> Finding:
+    return Finding(
+        source.key,
+        f"`{key}` is not given",
+        accepted="ann_file='train.json', data_prefix=dict(img='FOLDER/')",
+        remedy=f"--cfg-options {source.key}.{key}=PATH",
+    )
+
+
+def _needs(source: Source, path: Path) -> Needs:
+    """What the run reads of the data set's file, for itself and for a metric."""
+    loaders = source.annotation_loaders
+    masked = [loader for loader in loaders if loader.get("with_mask")]
+    read_by = [e for e in source.evaluations if e.ann_file is None or _same(e.ann_file, path)]
+    return Needs(
+        labels=bool(loaders or read_by),
+        training=source.training,
+        masks=bool(masked) or any(metric.masks for metric in read_by),
+        polygons_only=any(not loader.get("poly2mask", True) for loader in masked),
+        crowd=any(metric.ann_file for metric in read_by),
+    )
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
+def _check_file(
+    path: Path, source: Source, lists: dict, objects: Objects, needs: Needs
+) -> Iterator[Finding]:
+    """Everything that a file alone tells."""
+    place = str(path)
+    yield from check_keys(place, lists, needs)
+    yield from check_objects(place, lists, objects)
+    names = [entry["name"] for entry in lists["categories"] if isinstance(entry.get("name"), str)]
+    if len(names) == len(lists["categories"]):
+        yield from check_categories(source, names, place)
+    if needs.masks:
+        yield from check_masks(place, lists["annotations"], objects, needs)
+
+
+def _check_objects_left(
+    path: Path, source: Source, lists: dict, objects: Objects, needs: Needs
+) -> Iterator[Finding]:
+    """Look whether there is anything to learn or to compare, and in which classes there isn't."""
+    if not needs.labels:
+        return
+    counts = learned_by_class(source, lists, objects)
+    classes = np.array([str(entry.get("name")) for entry in lists["categories"]])
+    total = np.bincount(objects.category[objects.learned], minlength=len(classes))
+    if source.classes is not None and not sum(counts.values()):
+        purpose = "learned" if needs.training else "compared"
+        has = f"{len(lists['annotations'])} annotations, {len(lists['images'])} images"
+        yield Finding(
+            str(path),
+            f"no object of the config's classes that can be {purpose} ({has})",
+            accepted="annotations with a box inside their image, of one of the classes",
+            remedy="mend the other faults of this file first; if there are none, label objects",
+        )
+        return
+    without = [name for name, count in counts.items() if not count]
+    if without:
+        yield Finding(str(path), f"no object of: {', '.join(without)}", is_fault=False)
+    unused = [i for i, name in enumerate(classes) if name not in (source.classes or classes)]
+    if unused:
+        listed = some(f"{classes[i]}: {total[i]} objects" for i in unused)
+        what = "is not among the config's classes; its objects are left out"
+        yield Finding(str(path), what, "category", len(unused), listed, is_fault=False)
+
+
+def _check_metrics(path: Path, source: Source, lists: dict) -> Iterator[Finding]:
+    """Look at the annotation files that metrics read, where they are others than the data set's."""
+    for metric in source.evaluations:
+        if metric.ann_file is None or _same(metric.ann_file, path):
+            continue
+        needs = Needs(training=False, masks=metric.masks, crowd=True)
+        others, faults = read_coco(metric.ann_file, needs)
+        yield from faults
+        if others is not None:
+            yield from _check_file(metric.ann_file, source, others, objects_of(others), needs)
+            if source.cfg.get("indices") is None:
+                yield from _check_same_images(path, metric.ann_file, metric.key, lists, others)
+
+
+def _check_same_images(
+    path: Path, other: Path, key: str, lists: dict, others: dict
+) -> Iterator[Finding]:
+    """Compare the images of a data set with those that its metric expects."""
+    ids, expected = (
+        {one.get("id") for one in each["images"] if type(one.get("id")) in (int, str)}
+        for each in (lists, others)
+    )
+    if ids != expected:
+        differing = sorted(ids ^ expected, key=str)
+        yield Finding(
+            str(other),
+            f"other images than {path}, which the metric {key} compares with it",
+            subject="image id",
+            count=len(differing),
+            examples=some(
+                f"image id {brief(one)}: only in {path if one in ids else other}"
+                for one in differing
+            ),
+            accepted="the same image ids in both; the metric counts absent images as missed",
+            remedy=f"--cfg-options {key}.ann_file={path}",
+        )
