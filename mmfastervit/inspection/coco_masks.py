@@ -175,7 +175,7 @@ def _outside_of_boxes(
     first, last = boxes[:, :2] - 1, boxes[:, :2] + boxes[:, 2:] + 1
     beside = ((high < first) | (low > last)).any(axis=1)
     fractions = (high <= 1).all(axis=1) & (boxes[:, 2:] > 2).all(axis=1)
-    return rows[(beside | fractions) & objects.learned[rows]].tolist()
+    return rows[(beside | fractions) & objects.kept[rows]].tolist()
 
 
 def _fault_of_code(code: dict, size: tuple[float, float]) -> str:

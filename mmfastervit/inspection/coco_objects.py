@@ -28,6 +28,7 @@ class Objects:
         boxes: ``[x, y, width, height]`` in pixels, NaN where the box is not four finite numbers.
         area: In square pixels, NaN where it is no number.
         taken: Whether the library reads it: it is not marked as one to ignore.
+        crowd: Whether it is a group of objects, of which nothing is learned.
         sizes: Width and height of each image in pixels, NaN where they are no sizes (I, 2).
     """
 
@@ -36,6 +37,7 @@ class Objects:
     boxes: np.ndarray
     area: np.ndarray
     taken: np.ndarray
+    crowd: np.ndarray
     sizes: np.ndarray
 
     @property
@@ -51,13 +53,18 @@ class Objects:
         return float(width), float(height)
 
     @property
-    def learned(self) -> np.ndarray:
+    def kept(self) -> np.ndarray:
         """Whether the library keeps each: it leaves out boxes without size or overlap."""
         left, top, width, height = self.boxes.T
         columns, rows = self.image_sizes.T
         inside = (left < columns) & (top < rows) & (left + width > 0) & (top + height > 0)
         kept = self.taken & inside & (width >= 1) & (height >= 1) & (self.area > 0)
         return kept & (self.category >= 0)
+
+    @property
+    def learned(self) -> np.ndarray:
+        """Whether something is learned of each: the library keeps it, and it is no crowd."""
+        return self.kept & ~self.crowd
 
 
 def objects_of(lists: dict[str, list[dict]]) -> Objects:
@@ -74,6 +81,7 @@ def objects_of(lists: dict[str, list[dict]]) -> Objects:
         boxes=_numbers([a.get("bbox") for a in annotations], 4),
         area=_numbers([[a.get("area")] for a in annotations], 1)[:, 0],
         taken=np.array([not a.get("ignore") for a in annotations], dtype=bool),
+        crowd=np.array([bool(a.get("iscrowd")) for a in annotations], dtype=bool),
         sizes=_positive(_numbers(sizes, 2)),
     )
 
@@ -119,6 +127,8 @@ def check_objects(place: str, lists: dict[str, list[dict]], objects: Objects) ->
     """Find entries whose ids, sizes or boxes can't be right; lacking keys are told elsewhere."""
     for name in lists:
         yield from _check_ids(place, name, lists[name])
+    yield from _check_names(place, lists)
+    yield from _check_crowds(place, lists["annotations"])
     yield from _check_images(place, lists["images"], objects)
     yield from _check_links(place, lists, objects)
     yield from _check_boxes(place, lists["annotations"], objects)
@@ -163,6 +173,33 @@ def _entries(
     return Finding(place, what, subject, len(rows), some(examples), remedy=remedy, **more)
 
 
+def _check_names(place: str, lists: dict[str, list[dict]]) -> Iterator[Finding]:
+    """Names of files and classes are strings."""
+    for name, key in (("images", "file_name"), ("categories", "name")):
+        values = [entry.get(key, "") for entry in lists[name]]
+        rows = [row for row, value in enumerate(values) if type(value) is not str]
+        if rows:
+            what, remedy = f"`{key}` is no string", f"write `{key}` in quotes"
+            told = [brief(value) for value in values]
+            yield _entries(place, name, lists[name], rows, what, remedy, told.__getitem__)
+
+
+def _check_crowds(place: str, annotations: list[dict]) -> Iterator[Finding]:
+    """A string such as "0" would count as a crowd."""
+    flags = [annotation.get("iscrowd", 0) for annotation in annotations]
+    if not set(map(type, flags)) <= {int, bool}:
+        rows = [row for row, flag in enumerate(flags) if type(flag) not in (int, bool)]
+        yield _entries(
+            place,
+            "annotations",
+            annotations,
+            rows,
+            "`iscrowd` is neither 0 nor 1, and counts as a crowd, of which nothing is learned",
+            "write 0, or 1 for a group of objects",
+            lambda row: f"iscrowd {brief(flags[row])}",
+        )
+
+
 def _check_images(place: str, images: list[dict], objects: Objects) -> Iterator[Finding]:
     sized = np.array(["width" in image and "height" in image for image in images], dtype=bool)
     wrong = np.flatnonzero(np.isnan(objects.sizes[:, 0]) & sized)
@@ -178,12 +215,7 @@ def _check_images(place: str, images: list[dict], objects: Objects) -> Iterator[
             accepted="whole numbers from 1 on",
         )
     names = [image["file_name"] for image in images if "file_name" in image]
-    if not set(map(type, names)) <= {str}:
-        rows = [i for i, one in enumerate(images) if not isinstance(one.get("file_name", ""), str)]
-        yield _entries(
-            place, "images", images, rows, "`file_name` is no string", "write the file's name"
-        )
-    elif len(set(names)) < len(names):
+    if set(map(type, names)) <= {str} and len(set(names)) < len(names):
         count = Counter(names)
         rows = [row for row, one in enumerate(images) if count[one.get("file_name", "")] > 1]
         what = "names a file that another image names too"

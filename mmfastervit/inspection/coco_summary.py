@@ -16,7 +16,7 @@ _SHOWN = 20  # classes
 
 
 def learned_by_class(source: Source, lists: dict, objects: Objects) -> dict[str, int]:
-    """How many objects of each of the config's classes the library keeps."""
+    """How many objects of each of the config's classes there are to learn."""
     names = [str(entry.get("name")) for entry in lists["categories"]]
     counts = np.bincount(objects.category[objects.learned], minlength=len(names))
     by_name = dict.fromkeys(names if source.classes is None else source.classes, 0)
@@ -32,10 +32,11 @@ def summary(source: Source, path: Path, lists: dict, objects: Objects, opening: 
     lines = [
         f"{source.key}: COCO, {path}",
         f"  {counted(len(images), 'image')}{_size_range(objects.sizes)}, "
-        f"{counted(sum(by_class.values()), 'object')} of {counted(len(by_class), 'class')}",
+        f"{counted(sum(by_class.values()), 'object')} of {counted(len(by_class), 'class')}"
+        f"{_crowds(objects)}",
     ]
     if lists["annotations"]:
-        with_objects = len(np.unique(objects.image[objects.learned]))
+        with_objects = len(np.unique(objects.image[objects.kept]))
         lines += [
             f"  objects: {_listed(by_class)}",
             f"  images without objects: {_share(len(images) - with_objects, len(images))}",
@@ -45,6 +46,11 @@ def summary(source: Source, path: Path, lists: dict, objects: Objects, opening: 
     if image_decoding(source):
         opened = f"pictures opened: {opening.told(len(images))}"
     return "\n".join([*lines, f"  {opened}"])
+
+
+def _crowds(objects: Objects) -> str:
+    count = int((objects.kept & objects.crowd).sum())
+    return f", {counted(count, 'crowd')}" if count else ""
 
 
 def _size_range(sizes: np.ndarray) -> str:
@@ -77,13 +83,13 @@ def _share(count: int, total: int) -> str:
 
 def _box_sizes(source: Source, objects: Objects) -> list[str]:
     """The share of boxes that are small where the model sees them."""
-    kept = objects.learned
-    if not kept.any():
+    shown = objects.learned
+    if not shown.any():
         return []
-    scale, sizes = scale_of(source), objects.boxes[kept, 2:]
+    scale, sizes = scale_of(source), objects.boxes[shown, 2:]
     where = "as they are labelled (the pipeline resizes to no stated size)"
     if scale is not None:
-        sizes, where = sizes * scale.factors(objects.image_sizes[kept]), f"resized to {scale}"
+        sizes, where = sizes * scale.factors(objects.image_sizes[shown]), f"resized to {scale}"
     sides = np.sqrt(sizes.prod(axis=1))
     shares = ", ".join(f"{100 * (sides < small).mean():.1f} % under {small}" for small in _SMALL)
     median = f"median {np.median(sides):.0f}"

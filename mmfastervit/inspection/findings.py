@@ -43,6 +43,14 @@ class Finding:
         """What is wrong in one line, without the place."""
         return f"{counted(self.count, self.subject)}: {self.what}" if self.subject else self.what
 
+    def is_as(self, other: "Finding") -> bool:
+        """Whether it says the same, of the same entries."""
+        return (self.place, self.headline, self.examples) == (
+            other.place,
+            other.headline,
+            other.examples,
+        )
+
 
 @dataclass
 class Report:
@@ -55,6 +63,12 @@ class Report:
 
     findings: list[Finding] = field(default_factory=list)
     summaries: list[str] = field(default_factory=list)
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Add findings; what two stages of a config have in common is told once."""
+        for finding in findings:
+            if not any(finding.is_as(other) for other in self.findings):
+                self.findings.append(finding)
 
     @property
     def faults(self) -> list[Finding]:

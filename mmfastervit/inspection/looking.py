@@ -36,9 +36,9 @@ def look_at(cfg: Config, stages: Sequence[str] = STAGES, opening: Opening | None
         for source in read:
             _look(source, model, opening, folders, report)
     looked_at = [source for source in read if not source.left_alone]
-    report.findings += check_agreement(looked_at)
+    report.add(check_agreement(looked_at))
     if looked_at:
-        report.findings += check_heads(model, looked_at[0])
+        report.add(check_heads(model, looked_at[0]))
     return report
 
 
@@ -48,10 +48,10 @@ def _look(
     if source.left_alone:
         report.summaries.append(f"{source.key}: not looked at: {source.left_alone}")
         return
-    report.findings += check_metainfo(source)
+    report.add(check_metainfo(source))
     if source.format == COCO:
         findings, summary = look_at_coco(source, opening, folders)
     else:
         findings, summary = look_at_folders(source, model, opening, folders)
-    report.findings += findings
+    report.add(findings)
     report.summaries += [summary] * bool(summary)

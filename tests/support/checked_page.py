@@ -17,32 +17,50 @@ PAGE = ROOT / "docs/what-is-checked.md"
 _STAGES = {"train": ("train", "val"), "test": ("test",)}
 _HEAD = """# What is checked before a run
 
-`mmfastervit train` and `mmfastervit test` look at their data before they start, and `mmfastervit check`
-does so by itself ([how](own-data.md#a-look-at-the-data)). This page lists every case that the tests
-make, in a data set of three pictures, and the first line of what is said; the message goes on with
-up to three examples, what is accepted and what to do. The page is written from the table of the
-tests.
+`mmfastervit train` and `mmfastervit test` look at their data before they start, and
+`mmfastervit check` does so by itself ([how](own-data.md#a-look-at-the-data)). This page lists every
+case that the tests make, in a data set of three pictures, and the first line of what is said; the
+message goes on with up to three examples, what is accepted and what to do. The page is written from
+the table of the tests.
 
 A fault ends the run before it starts: exit code 2. A remark is a line of the summary.
 """
-_FAULTS = "| what is wrong | found before | what you see |"
-_REMARKS = "| what is odd | what you see |"
+_FAULTS = "| what is wrong | found before | what you see |\n|---|---|---|"
+_ODD = """## Odd, and trained on
+
+Objects that are left out do not end a run either where they are fewer than one in a thousand:
+COCO's own training set has some.
+
+| what is odd | what you see |
+|---|---|"""
+
+
+def data_faults() -> str:
+    """The faults of data, a table for each task."""
+    tables = (
+        f"## Faults of data: {task}\n\n{_FAULTS}\n{_rows(c for c in CASES if c.task == task)}\n"
+        for task in MAKERS
+    )
+    return "\n".join(tables)
+
+
+def odd_data() -> str:
+    """What is remarked upon."""
+    return f"{_ODD}\n{_rows(REMARKS)}\n"
+
+
+def fine_data() -> str:
+    """What is passed over."""
+    lines = "\n".join(f"- {task}: {_fine(task)}." for task in MAKERS)
+    return f"## Fine, and passed over in silence\n\n{lines}\n"
+
+
+SECTIONS = (data_faults, odd_data, fine_data)  # of the page, in this order
 
 
 def render() -> str:
     """The page."""
-    parts = [_HEAD]
-    for task in MAKERS:
-        cases = [case for case in CASES if case.task == task]
-        parts.append(f"## Faults of data: {task}\n\n{_FAULTS}\n|---|---|---|\n{_rows(cases)}\n")
-    parts.append(
-        "## Odd, and trained on\n\nObjects of which fewer than one in a thousand are left out do not"
-        " end a run either: COCO's own\ntraining set has some.\n\n"
-        f"{_REMARKS}\n|---|---|\n{_rows(REMARKS)}\n"
-    )
-    fine = "\n".join(f"- {task}: {_fine(task)}" for task in MAKERS)
-    parts.append(f"## Fine, and passed over in silence\n\n{fine}\n")
-    return "\n".join(parts)
+    return "\n".join([_HEAD, *(section() for section in SECTIONS)])
 
 
 def _fine(task: str) -> str:

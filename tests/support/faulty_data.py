@@ -350,7 +350,13 @@ ID_CASES = [
     det("an annotation of a category that is not listed", put("annotations", 0, category_id=99),
         FILE, "`category_id` is no id of `categories`", "category_id 99", "10, 20, 30"),
     det("a `file_name` that is a number", put("images", 0, file_name=7), FILE,
-        "`file_name` is no string"),
+        "`file_name` is no string", "image id 1 (7)"),
+    det("a class `name` that is a number", put("categories", 0, name=7), FILE,
+        "`name` is no string", "category id 10: 7"),
+    det("an `iscrowd` that is a string", put("annotations", 0, iscrowd="0"), FILE,
+        "`iscrowd` is neither 0 nor 1", FIRST, "iscrowd '0'"),
+    det("nothing but crowds", each("annotations", lambda a: a.update(iscrowd=1)), FILE,
+        "no object of the config's classes", "6 annotations"),
 ]  # fmt: skip
 
 MASK_CASES = [
