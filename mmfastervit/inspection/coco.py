@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from .class_names import check_categories
-from .coco_file import Needs, check_keys, read_coco
+from .coco_boxes import check_boxes
+from .coco_entries import check_keys
+from .coco_file import Needs, read_coco
+from .coco_ids import check_ids
 from .coco_masks import check_masks
-from .coco_objects import Objects, check_objects, objects_of
+from .coco_objects import Objects, objects_of
 from .coco_pictures import PREFIX, check_pictures
 from .coco_summary import learned_by_class, summary
 from .findings import Finding, brief, some
@@ -73,7 +76,8 @@ def _check_file(
     """Everything that a file alone tells."""
     place = str(path)
     yield from check_keys(place, lists, needs)
-    yield from check_objects(place, lists, objects)
+    yield from check_ids(place, lists, objects)
+    yield from check_boxes(place, lists["annotations"], objects)
     names = [entry["name"] for entry in lists["categories"] if isinstance(entry.get("name"), str)]
     if len(names) == len(lists["categories"]):
         yield from check_categories(source, names, place)

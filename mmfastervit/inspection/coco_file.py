@@ -1,4 +1,4 @@
-"""Reading a COCO file: is it JSON, has it COCO's lists, and have their entries what a run reads?"""
+"""Reading a COCO file: is it JSON, and has it COCO's lists?"""
 
 import gc
 import json
@@ -150,58 +150,3 @@ def _check_entries(place: str, name: str, entries: list) -> Iterator[Finding]:
             accepted='an object, {"id": 1, ...}, for each entry',
             remedy="mend or remove them",
         )
-
-
-def check_keys(place: str, lists: dict[str, list[dict]], needs: Needs) -> Iterator[Finding]:
-    """Find the entries that lack a key which the run reads."""
-    required = dict(
-        images=["id", "file_name", "width", "height"],
-        annotations=["id", "image_id", "category_id", "bbox", "area"],
-        categories=["id", "name"],
-    )
-    required["annotations"] += ["iscrowd"] * needs.crowd
-    for name, keys in required.items():
-        for key in keys:
-            lacking = [index for index, entry in enumerate(lists[name]) if key not in entry]
-            if lacking:
-                yield _lacking(place, name, key, lists[name], lacking)
-
-
-_CONTENTS = {
-    "id": "a number of its own",
-    "image_id": "the `id` of an entry of `images`",
-    "category_id": "the `id` of an entry of `categories`",
-    "file_name": "the file's name, from data_prefix.img on",
-    "width": "the file's width in pixels",
-    "height": "the file's height in pixels",
-    "bbox": "[x, y, width, height] in pixels",
-    "area": "the object's area in square pixels; width * height of the box will do",
-    "iscrowd": "1 for a group of objects, otherwise 0",
-    "name": "the class's name",
-}
-_SUBJECTS = dict(images="image", annotations="annotation", categories="category")
-
-
-def _lacking(place: str, name: str, key: str, entries: list[dict], rows: list[int]) -> Finding:
-    return Finding(
-        place,
-        f"no `{key}`",
-        subject=_SUBJECTS[name],
-        count=len(rows),
-        examples=some(named(name, entries[row], row) for row in rows),
-        accepted=f"`{key}` is {_CONTENTS[key]}",
-        remedy=f"add `{key}` to each",
-    )
-
-
-def named(name: str, entry: dict, row: int) -> str:
-    """How a message calls an entry: by its ids, or by its place where it has none."""
-    subject = _SUBJECTS[name]
-    if "id" not in entry:
-        return f"{subject} number {row} of the list"
-    text = f"{subject} id {brief(entry['id'])}"
-    if name == "annotations":
-        return f"{text} (image id {brief(entry.get('image_id'))})"
-    if name == "images":
-        return f"{text} ({brief(entry.get('file_name'))})"
-    return text

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .coco_file import Needs, named
+from .coco_entries import named
+from .coco_file import Needs
 from .coco_objects import Objects
 from .findings import FEW, Finding, brief, some
 

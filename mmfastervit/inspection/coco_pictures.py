@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .coco_file import named
+from .coco_entries import named
 from .coco_objects import Objects
 from .findings import Finding, some
 from .folders import Folders
