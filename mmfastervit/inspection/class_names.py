@@ -109,7 +109,8 @@ def check_metainfo(source: Source) -> Iterator[Finding]:
             accepted="metainfo=dict(classes=(...))",
             remedy="write classes in small letters, as mmdet 3.x and mmseg 1.x have it",
         )
-    twice = sorted({name for name in source.classes or () if source.classes.count(name) > 1})
+    names = source.classes or ()
+    twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         yield Finding(
             place,
@@ -177,4 +178,4 @@ def check_agreement(sources: Sequence[Source]) -> Iterator[Finding]:
 
 def names_background(source: Source) -> bool:
     """Whether the first class of a data set is what is left beside the others."""
-    return bool(source.classes) and source.classes[0].lower() in _BACKGROUNDS
+    return bool(source.classes and source.classes[0].lower() in _BACKGROUNDS)

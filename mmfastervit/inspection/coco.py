@@ -34,9 +34,10 @@ def look_at_coco(source: Source, opening: Opening, folders: Folders) -> tuple[li
     if lists is None:
         return faults, ""
     objects = objects_of(lists)
+    in_file = list(_check_file(path, source, lists, objects, needs))
     findings = [
-        *_check_file(path, source, lists, objects, needs),
-        *_check_objects_left(path, source, lists, objects, needs),
+        *in_file,
+        *_check_objects_left(path, source, lists, objects, needs, in_file),
         *check_pictures(path, source, lists["images"], objects, opening, folders),
         *_check_metrics(path, source, lists),
     ]
@@ -86,22 +87,32 @@ def _check_file(
 
 
 def _check_objects_left(
-    path: Path, source: Source, lists: dict, objects: Objects, needs: Needs
+    path: Path,
+    source: Source,
+    lists: dict,
+    objects: Objects,
+    needs: Needs,
+    in_file: list[Finding],
 ) -> Iterator[Finding]:
-    """Look whether there is anything to learn or to compare, and in which classes there isn't."""
+    """Look whether there is anything to learn or to compare, and in which classes there isn't.
+
+    Where the file has other faults, those say why there is nothing.
+    """
     if not needs.labels:
         return
     counts = learned_by_class(source, lists, objects)
     classes = np.array([str(entry.get("name")) for entry in lists["categories"]])
     total = np.bincount(objects.category[objects.learned], minlength=len(classes))
     if source.classes is not None and not sum(counts.values()):
+        if any(finding.is_fault for finding in in_file):
+            return
         purpose = "learned" if needs.training else "compared"
         has = f"{len(lists['annotations'])} annotations, {len(lists['images'])} images"
         yield Finding(
             str(path),
             f"no object of the config's classes that can be {purpose} ({has})",
             accepted="annotations with a box inside their image, of one of the classes",
-            remedy="mend the other faults of this file first; if there are none, label objects",
+            remedy="label objects; a crowd (`iscrowd` 1) is none to learn",
         )
         return
     without = [name for name, count in counts.items() if not count]

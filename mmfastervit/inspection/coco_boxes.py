@@ -19,7 +19,7 @@ def check_boxes(place: str, annotations: list[dict], objects: Objects) -> Iterat
     """Boxes and areas: numbers, of some size, inside the image."""
 
     def about(rows: np.ndarray, key: str, what: str, remedy: str, **more: Any) -> Finding:
-        chosen = np.flatnonzero(rows)
+        chosen = np.flatnonzero(rows).tolist()
         more.setdefault("is_fault", len(chosen) > FEW * len(annotations))
         return on_entries(
             place,
@@ -83,7 +83,8 @@ def _outside(objects: Objects) -> Iterator[_Check]:
     overlap = np.clip(np.minimum(left + width, columns) - np.maximum(left, 0), 0, None)
     overlap = overlap * np.clip(np.minimum(top + height, rows) - np.maximum(top, 0), 0, None)
     beyond = sized & (over > 1)
-    corners = (width > left) & (height > top) & (width <= columns + 1) & (height <= rows + 1)
+    corners = (left >= 0) & (top >= 0) & (width > left) & (height > top)
+    corners &= (width <= columns + 1) & (height <= rows + 1)
     more = dict(accepted=_BOX)
     if beyond.sum() > _CORNERS * len(beyond) and (corners[beyond].mean() > 0.9):
         what = "`bbox` reaches out of the image; the boxes look like corners [x1, y1, x2, y2]"

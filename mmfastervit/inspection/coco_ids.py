@@ -17,7 +17,8 @@ def check_ids(place: str, lists: dict[str, list[dict]], objects: Objects) -> Ite
     yield from _check_names(place, lists)
     yield from _check_crowds(place, lists["annotations"])
     yield from _check_images(place, lists["images"], objects)
-    yield from _check_links(place, lists, objects)
+    yield from _check_link(place, lists, "image_id", objects.image, "images")
+    yield from _check_link(place, lists, "category_id", objects.category, "categories")
 
 
 def _check_ids(place: str, name: str, entries: list[dict]) -> Iterator[Finding]:
@@ -71,8 +72,8 @@ def _check_crowds(place: str, annotations: list[dict]) -> Iterator[Finding]:
 
 def _check_images(place: str, images: list[dict], objects: Objects) -> Iterator[Finding]:
     sized = np.array(["width" in image and "height" in image for image in images], dtype=bool)
-    wrong = np.flatnonzero(np.isnan(objects.sizes[:, 0]) & sized)
-    if len(wrong):
+    wrong = np.flatnonzero(np.isnan(objects.sizes[:, 0]) & sized).tolist()
+    if wrong:
         yield on_entries(
             place,
             "images",
@@ -91,22 +92,30 @@ def _check_images(place: str, images: list[dict], objects: Objects) -> Iterator[
         yield on_entries(place, "images", images, rows, what, "", is_fault=False)
 
 
-def _check_links(place: str, lists: dict[str, list[dict]], objects: Objects) -> Iterator[Finding]:
-    """Ids by which annotations belong to images and to categories."""
+def _check_link(
+    place: str, lists: dict[str, list[dict]], key: str, rows: np.ndarray, target: str
+) -> Iterator[Finding]:
+    """Find annotations whose ``key`` leads nowhere.
+
+    Args:
+        place: The file.
+        lists: Its lists.
+        key: ``"image_id"`` or ``"category_id"``.
+        rows: The row of ``target`` that each annotation leads to, -1 for none.
+        target: The list whose ids it names.
+    """
     annotations = lists["annotations"]
-    links = (("image_id", objects.image, "images"), ("category_id", objects.category, "categories"))
-    for key, rows, target in links:
-        lost = [row for row in np.flatnonzero(rows < 0) if key in annotations[row]]
-        if lost:
-            ids = [entry.get("id") for entry in lists[target][:4]]
-            text = ", ".join(map(brief, ids[:3])) + (", ..." if len(ids) > 3 else "")
-            yield on_entries(
-                place,
-                "annotations",
-                annotations,
-                lost,
-                f"`{key}` is no id of `{target}`, so that the object would be left out",
-                f"correct `{key}`, or add what it means to `{target}`",
-                lambda row, key=key: f"{key} {brief(annotations[row][key])}",
-                accepted=f"an id of `{target}`, as there are: {text or 'none'}",
-            )
+    lost = [row for row in np.flatnonzero(rows < 0).tolist() if key in annotations[row]]
+    if lost:
+        ids = [brief(entry.get("id")) for entry in lists[target][:3]]
+        there = ", ".join([*ids, *["..."] * (len(lists[target]) > 3)]) or "none"
+        yield on_entries(
+            place,
+            "annotations",
+            annotations,
+            lost,
+            f"`{key}` is no id of `{target}`, so that the object would be left out",
+            f"correct `{key}`, or add what it means to `{target}`",
+            lambda row: f"{key} {brief(annotations[row][key])}",
+            accepted=f"an id of `{target}`, as there are: {there}",
+        )

@@ -60,7 +60,7 @@ def find_pairs(source: Source) -> tuple[Pairs | None, list[Finding]]:
     map_folder = _folder(source, MAPS) if source.annotation_loaders else None
     suffix, map_suffix = setting(source, "img_suffix", ".jpg"), setting(source, "seg_map_suffix")
     listed = source.path("ann_file")
-    findings = []
+    findings: list[Finding] = []
     if listed is not None and listed.is_file():
         stems, findings = _read_list(listed)
     else:

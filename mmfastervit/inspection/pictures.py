@@ -109,10 +109,11 @@ def decode(path: Path, decoding: Decoding) -> tuple[np.ndarray, Picture]:
         array = mmcv.imfrombytes(content, flag=decoding.flag, backend=decoding.backend)
     except Exception as error:  # decoders raise anything at broken bytes
         raise Unreadable(f"is no picture that can be decoded ({_line(error)})") from error
+    orientation = _look_inside(content)
     if array is None or array.ndim < 2:
         raise Unreadable("is no picture that can be decoded")
     size = array.shape[1], array.shape[0]
-    return array, Picture(size, _look_inside(content), content.startswith(b"\xff\xd8"))
+    return array, Picture(size, orientation, content.startswith(b"\xff\xd8"))
 
 
 def try_picture(path: Path, decoding: Decoding) -> Picture | str:

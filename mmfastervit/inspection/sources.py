@@ -98,7 +98,8 @@ def sources(cfg: Config, stages: Sequence[str]) -> list[Source]:
         cfg: The config as the Runner will get it.
         stages: Of ``"train"``, ``"val"`` and ``"test"``.
     """
-    tree, found = cfg.to_dict(), []
+    tree = cfg.to_dict()
+    found: list[Source] = []
     scope = tree.get("default_scope") or "mmengine"
     for stage in stages:
         evaluations = tuple(_evaluations(tree, stage))
