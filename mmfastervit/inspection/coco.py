@@ -12,7 +12,7 @@ from .coco_file import Needs, read_coco
 from .coco_ids import check_ids
 from .coco_masks import check_masks
 from .coco_objects import Objects, objects_of
-from .coco_pictures import PREFIX, check_pictures
+from .coco_pictures import PREFIX, look_at_pictures
 from .coco_summary import learned_by_class, summary
 from .findings import Finding, brief, some
 from .folders import Folders
@@ -34,14 +34,15 @@ def look_at_coco(source: Source, opening: Opening, folders: Folders) -> tuple[li
     if lists is None:
         return faults, ""
     objects = objects_of(lists)
+    pictures, opened = look_at_pictures(path, source, lists["images"], objects, opening, folders)
     in_file = list(_check_file(path, source, lists, objects, needs))
     findings = [
         *in_file,
         *_check_objects_left(path, source, lists, objects, needs, in_file),
-        *check_pictures(path, source, lists["images"], objects, opening, folders),
+        *pictures,
         *_check_metrics(path, source, lists),
     ]
-    return findings, summary(source, path, lists, objects, opening)
+    return findings, summary(source, path, lists, objects, opened)
 
 
 def _not_given(source: Source, key: str) -> Finding:
@@ -121,7 +122,7 @@ def _check_objects_left(
     unused = [i for i, name in enumerate(classes) if name not in (source.classes or classes)]
     if unused:
         listed = some(f"{classes[i]}: {total[i]} objects" for i in unused)
-        what = "is not among the config's classes; its objects are left out"
+        what = "not among the config's classes; objects left out"
         yield Finding(str(path), what, "category", len(unused), listed, is_fault=False)
 
 

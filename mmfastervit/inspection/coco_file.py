@@ -119,7 +119,7 @@ def _check_lists(path: Path, content: Any, needs: Needs) -> Iterator[Finding]:
         hint = ""
         if isinstance(content, list) and content and isinstance(content[0], dict):
             hint = f" of objects with {', '.join(map(repr, list(content[0])[:5]))}"
-            hint += "; they look like predictions" if "score" in content[0] else ""
+            hint += " (they look like predictions)" if "score" in content[0] else ""
         kind = {list: "a list"}.get(type(content), f"the value {brief(content)}")
         what = f"the JSON is {kind}{hint}, not an object"
         yield Finding(place, what, accepted=_ACCEPTED, remedy=_NOT_COCO)

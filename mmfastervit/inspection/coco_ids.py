@@ -38,7 +38,7 @@ def _check_ids(place: str, name: str, entries: list[dict]) -> Iterator[Finding]:
             name,
             entries,
             double,
-            "shares its `id` with another, and only the last of them is kept",
+            "`id` shared with another; only the last of them is kept",
             "number them anew; annotations and images keep belonging together by `image_id`",
         )
 
@@ -88,7 +88,7 @@ def _check_images(place: str, images: list[dict], objects: Objects) -> Iterator[
     if set(map(type, names)) <= {str} and len(set(names)) < len(names):
         count = Counter(names)
         rows = [row for row, one in enumerate(images) if count[one.get("file_name", "")] > 1]
-        what = "names a file that another image names too"
+        what = "a `file_name` that another image has too"
         yield on_entries(place, "images", images, rows, what, "", is_fault=False)
 
 

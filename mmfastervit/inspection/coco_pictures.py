@@ -33,14 +33,14 @@ class _Listed:
     stated: tuple[float, float]
 
 
-def check_pictures(
+def look_at_pictures(
     path: Path,
     source: Source,
     images: list[dict],
     objects: Objects,
     opening: Opening,
     folders: Folders,
-) -> Iterator[Finding]:
+) -> tuple[list[Finding], str]:
     """Find pictures that are not there, and, of those that are opened, what they are not.
 
     Args:
@@ -50,6 +50,9 @@ def check_pictures(
         objects: Its columns.
         opening: Which pictures are opened.
         folders: What is in folders.
+
+    Returns:
+        What was found, and which pictures were opened, in words.
     """
     prefix = source.path(PREFIX) or Path()
     listed = [
@@ -58,23 +61,31 @@ def check_pictures(
         if isinstance(image.get("file_name"), str)
     ]
     absent = set(folders.missing(one.path for one in listed))
+    findings = []
     if absent:
         lost = [listed[i] for i in sorted(absent)]
-        yield Finding(
-            str(path),
-            "its file is not there",
-            subject="image",
-            count=len(lost),
-            examples=some(f"{one.name}: {one.path}{folders.hint(one.path)}" for one in lost),
-            accepted=f"`file_name` from {prefix} on, which {source.key}.{PREFIX} names",
-            remedy="copy the files there, correct the folder, or take the images out of the list",
-        )
+        findings.append(_absent(path, source, lost, folders))
     decoding = image_decoding(source)
-    if decoding is not None:
-        chosen = opening.chosen([one for i, one in enumerate(listed) if i not in absent])
-        what = f"pictures of {source.key}"
-        read = opening.each(lambda one: try_picture(one.path, decoding), chosen, what)
-        yield from _check_read(path, list(zip(chosen, read, strict=True)))
+    if decoding is None:
+        return findings, "none, as no LoadImageFromFile reads them from this machine"
+    there = [one for i, one in enumerate(listed) if i not in absent]
+    chosen = opening.chosen(there)
+    what = f"pictures of {source.key}"
+    read = list(opening.each(lambda one: try_picture(one.path, decoding), chosen, what))
+    findings += _check_read(path, list(zip(chosen, read, strict=True)))
+    return findings, opening.told(len(there))
+
+
+def _absent(path: Path, source: Source, lost: list[_Listed], folders: Folders) -> Finding:
+    return Finding(
+        str(path),
+        "file not there",
+        subject="image",
+        count=len(lost),
+        examples=some(f"{one.name}: {one.path}{folders.hint(one.path)}" for one in lost),
+        accepted=f"`file_name` from {source.path(PREFIX)} on, which {source.key}.{PREFIX} names",
+        remedy="copy the files there, correct the folder, or take the images out of the list",
+    )
 
 
 def _check_read(path: Path, read: list[tuple[_Listed, Picture | str]]) -> Iterator[Finding]:
@@ -82,7 +93,7 @@ def _check_read(path: Path, read: list[tuple[_Listed, Picture | str]]) -> Iterat
     if unreadable:
         yield Finding(
             str(path),
-            "its file can't be read",
+            "file that can't be read",
             subject="image",
             count=len(unreadable),
             examples=some(f"{one.name}: {one.path} {why}" for one, why in unreadable),
@@ -95,7 +106,7 @@ def _check_read(path: Path, read: list[tuple[_Listed, Picture | str]]) -> Iterat
     if turned:
         yield Finding(
             str(path),
-            "EXIF data turn or mirror the picture; look whether the boxes fit it as it is shown",
+            "turned or mirrored by EXIF data; look whether the boxes fit the picture as it is shown",
             subject="image",
             count=len(turned),
             examples=some(f"{one.path}, orientation {p.orientation}" for one, p in turned),

@@ -7,8 +7,7 @@ import numpy as np
 
 from .coco_objects import Objects
 from .findings import counted
-from .pictures import Opening
-from .pipeline import image_decoding, scale_of
+from .pipeline import scale_of
 from .sources import Source
 
 _SMALL = (8, 16, 32)  # pixels: strides of the first maps of a detector
@@ -26,7 +25,7 @@ def learned_by_class(source: Source, lists: dict, objects: Objects) -> dict[str,
     return by_name
 
 
-def summary(source: Source, path: Path, lists: dict, objects: Objects, opening: Opening) -> str:
+def summary(source: Source, path: Path, lists: dict, objects: Objects, opened: str) -> str:
     """The lines on a data set, the first with its place in the config."""
     images, by_class = lists["images"], learned_by_class(source, lists, objects)
     lines = [
@@ -42,10 +41,7 @@ def summary(source: Source, path: Path, lists: dict, objects: Objects, opening: 
             f"  images without objects: {_share(len(images) - with_objects, len(images))}",
             *_box_sizes(source, objects),
         ]
-    opened = "no picture was opened: no LoadImageFromFile reads them from this machine"
-    if image_decoding(source):
-        opened = f"pictures opened: {opening.told(len(images))}"
-    return "\n".join([*lines, f"  {opened}"])
+    return "\n".join([*lines, f"  pictures opened: {opened}"])
 
 
 def _crowds(objects: Objects) -> str:

@@ -50,16 +50,16 @@ class NoMap:
 FORMS = {
     "unreadable": ("can't be read", "copy the files again"),
     "channels": (
-        "has several channels: a picture in colours, not a map of class numbers",
+        "several channels: a picture in colours, not a map of class numbers",
         "write the number of the class of each colour into one channel",
     ),
     "depth": (
-        "has values above 255, of which the library keeps the lower 8 bits",
+        "values above 255, of which the library keeps the lower 8 bits",
         "number the classes from 0 on, and store 8 bits a pixel",
     ),
-    "numbers": ("has values that are no whole numbers from 0 on", "store 8 bits a pixel"),
+    "numbers": ("values that are no whole numbers from 0 on", "store 8 bits a pixel"),
     "jpeg": (
-        "is a JPEG, whose compression changes values at every edge between classes",
+        "JPEG, whose compression changes values at every edge between classes",
         "write the maps anew as PNG, from where they were made",
     ),
 }
@@ -189,7 +189,7 @@ def _binary(
     return _maps(
         place,
         maps,
-        "has the values 0 and 255 alone, and 255 is ignored: no class but the first is learned",
+        "only the values 0 and 255, and 255 is ignored: no class but the first is learned",
         "write 1 for 255, or the number of the class",
         _values,
         f"class numbers 0 to {meaning.classes - 1}; {meaning.ignored} where no class is known",
@@ -208,7 +208,7 @@ def _all_ignored(
     return _maps(
         place,
         maps,
-        f"has nothing but ignored pixels{why}",
+        f"nothing but ignored pixels{why}",
         "look whether the maps are the right ones, and reduce_zero_label is what they need",
         _values,
         "pixels of at least one class",
@@ -235,7 +235,7 @@ def _check_values(
         yield _maps(
             place,
             wrong,
-            "has values that are no class: they end the training, and a test passes by them",
+            "values that are no class: they end the training, and a test passes by them",
             "the values begin at 1: write reduce_zero_label=True into the data set"
             if starts_at_one
             else "correct the values, or name all classes and set num_classes of the heads",
@@ -246,7 +246,7 @@ def _check_values(
         yield _maps(
             place,
             maps,
-            "is read with reduce_zero_label=True, which ignores 0 and takes 1 for the first class,"
+            "read with reduce_zero_label=True, which ignores 0 and takes 1 for the first class,"
             " `background`; the last class does not occur",
             "write reduce_zero_label=False into the data set and into LoadAnnotations",
             _values,
@@ -269,5 +269,5 @@ def _remarks(place: str, maps: Sequence[LabelMap], meaning: Meaning) -> Iterator
         if not labels.any():
             empty.append(one)
     if empty:
-        what = "has nothing but ignored pixels"
+        what = "nothing but ignored pixels"
         yield _maps(place, empty, what, "", _values, is_fault=False)

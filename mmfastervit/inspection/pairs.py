@@ -95,13 +95,13 @@ def _read_list(listed: Path) -> tuple[list[str], list[Finding]]:
         findings.append(Finding(place, what, remedy="save it as UTF-8 without BOM"))
     blank = [number for number, name in enumerate(names, start=1) if not name]
     if blank and len(blank) < len(names):
-        what, lines = "is blank, and would be taken for a name", some(f"line {n}" for n in blank)
+        what, lines = "blank, and would be taken for a name", some(f"line {n}" for n in blank)
         findings.append(
             Finding(place, what, "line", len(blank), lines, "a name", "take the lines out")
         )
     twice = sorted(name for name, count in Counter(names).items() if name and count > 1)
     if twice:
-        what, many = "stands in the list more than once", len(twice)
+        what, many = "more than once in the list", len(twice)
         findings.append(Finding(place, what, "name", many, some(twice), is_fault=False))
     kept = [name for name in names if name]
     if not kept:
@@ -130,7 +130,7 @@ def _check_suffixes(
     elif capital:
         yield Finding(
             str(folder),
-            f"ends in img_suffix {suffix!r} but for capitals, and would be left out",
+            f"would be left out: the name ends in img_suffix {suffix!r} but for capitals",
             subject="file",
             count=len(capital),
             examples=some(capital),
@@ -139,7 +139,7 @@ def _check_suffixes(
         )
     pictures = [n for n in other if Path(n).suffix.lower() in SUFFIXES and n not in capital]
     if taken and pictures and not maps_beside:
-        what = f"is a picture that does not end in img_suffix {suffix!r}, and is left out"
+        what = f"picture left out: the name does not end in img_suffix {suffix!r}"
         shown = some(pictures)
         yield Finding(str(folder), what, "file", len(pictures), shown, is_fault=False)
 
@@ -156,7 +156,7 @@ def check_pairs(source: Source, pairs: Pairs, folders: Folders) -> tuple[list[in
     findings = [
         Finding(
             str(paths[lost[0]].parent),
-            "is not there",
+            "not there",
             subject=subject,
             count=len(lost),
             examples=some(f"{paths[i]}{folders.hint(paths[i])}" for i in lost),
@@ -190,5 +190,5 @@ def _without_image(source: Source, pairs: Pairs) -> Iterator[Finding]:
         if name.endswith(suffix) and str(pairs.map_folder / name) not in asked
     )  # fmt: skip
     if alone:
-        what, place = f"has no image in {pairs.image_folder}", str(pairs.map_folder)
+        what, place = f"no image in {pairs.image_folder}", str(pairs.map_folder)
         yield Finding(place, what, "label map", len(alone), some(alone), is_fault=False)

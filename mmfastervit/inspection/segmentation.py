@@ -94,7 +94,7 @@ def _check_images(place: str, opened: list[_Opened]) -> Iterator[Finding]:
     if turned:
         yield Finding(
             place,
-            "is turned or mirrored by EXIF data; look whether its label map fits it as it is shown",
+            "turned or mirrored by EXIF data; look whether its label map fits it as it is shown",
             subject="image",
             count=len(turned),
             examples=some(f"{path}, orientation {p.orientation}" for path, p in turned),
@@ -104,15 +104,15 @@ def _check_images(place: str, opened: list[_Opened]) -> Iterator[Finding]:
 
 _MISMATCHES = {
     "turned": (
-        "is of the size before EXIF data turn the image, as a run turns it",
+        "of the size before EXIF data turn the image, as a run turns it",
         "LoadImageFromFile(color_type='color_ignore_orientation') leaves images as the maps are; "
         "or store the images upright, without the EXIF entry",
     ),
     "swapped": (
-        "has width and height of its image swapped",
+        "width and height of the image swapped",
         "turn it, or look whether it belongs to this image",
     ),
-    "other": ("is of another size than its image", "write one label for each pixel of the image"),
+    "other": ("of another size than the image", "write one label for each pixel of the image"),
 }
 
 

@@ -46,7 +46,7 @@ def test_all_faults_are_told_together_with_status_1(data, capsys):
     assert "the data have 2 faults:" in told.err  # of training and testing, each once
     assert "annotation id 1 (image id 1): bbox [1, 2]" in told.err
     assert "image id 2 ('x.jpg')" in told.err
-    assert "images without objects: 1" in told.out
+    assert "pictures opened: all 2" in told.out
     assert "Traceback" not in told.err
 
 
@@ -89,7 +89,7 @@ class TestBeforeARun:
     def test_data_of_the_other_mode_are_not_looked_at(self, data):
         data.cfg["test_dataloader"]["dataset"]["data_prefix"] = dict(img="nowhere/")
         check_data(data.config(), "train")
-        with pytest.raises(FaultyData, match="its file is not there"):
+        with pytest.raises(FaultyData, match="file not there"):
             check_data(data.config(), "test")
 
     @pytest.mark.parametrize(

@@ -86,8 +86,8 @@ def _lines(findings: list[Finding], case: Case, folder: Path) -> Iterator[str]:
     """What is said of the case itself, without what follows from it."""
     wanted = [finding for finding in findings if finding.is_fault or case in REMARKS]
     for finding in wanted[:1]:
-        place = finding.place.replace(f"{folder}/", "")
-        yield f"{place}: {finding.headline.replace(f'{folder}/', '')}"
+        example = f" - {finding.examples[0]}" if finding.examples else ""
+        yield f"{finding.place}: {finding.headline}{example}".replace(f"{folder}/", "")
 
 
 def _cell(text: str) -> str:
