@@ -89,9 +89,9 @@ def main(folder: Path) -> None:
     if not (folder / "data.json").is_file():
         make(folder)
     look_at(Config(dict(default_scope="mmdet", train_dataloader=None)), ("train",))
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     report = look_at(config(folder), ("train",))
-    seconds = time.perf_counter() - start
+    seconds, busy = time.perf_counter() - start, time.process_time() - busy
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(report.told())
     size = (folder / "data.json").stat().st_size / 1e6

@@ -1,9 +1,7 @@
 """Reading a COCO file: is it JSON, and has it COCO's lists?"""
 
-import gc
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +57,7 @@ def _read_json(path: Path) -> tuple[Any, Finding | None]:
     place = str(path)
     try:
         text = path.read_text(encoding="utf-8")
-        with _collector_paused():
-            return json.loads(text), None
+        return json.loads(text), None
     except UnicodeDecodeError as error:
         return None, _undecodable(path, error)
     except OSError as error:
@@ -99,18 +96,6 @@ def _broken(place: str, text: str, error: json.JSONDecodeError) -> Finding:
     else:
         what, remedy = f"the file is not JSON: {error.msg}, at {where}", "mend it there"
     return Finding(place, what, accepted="JSON in UTF-8", remedy=remedy)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Let Python not look for garbage in millions of new lists, which doubles the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _check_lists(path: Path, content: Any, needs: Needs) -> Iterator[Finding]:

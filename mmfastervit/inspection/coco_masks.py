@@ -1,8 +1,8 @@
 """The segmentations of a COCO file: polygons of three points, run-length codes that fit."""
 
+from array import array
 from collections.abc import Iterator
-from contextlib import suppress
-from itertools import chain
+from itertools import chain, compress
 from typing import Any
 
 import numpy as np
@@ -115,9 +115,10 @@ def _finding(place: str, kind: str, annotations: list[dict], rows: list[int]) ->
 def _kind_of(segmentation: Any) -> str:
     """``polygons`` or ``code``, or else what is wrong."""
     if isinstance(segmentation, list) and segmentation:
-        if all(isinstance(part, list) for part in segmentation):
+        kinds = set(map(type, segmentation))
+        if kinds == {list}:
             return "polygons"
-        return _FLAT if all(type(part) in _NUMBERS for part in segmentation) else _OTHER
+        return _FLAT if kinds <= _NUMBERS else _OTHER
     if isinstance(segmentation, dict) and {"size", "counts"} <= segmentation.keys():
         return "code"
     return _MISSING if segmentation in (None, []) else _OTHER
@@ -127,51 +128,48 @@ def _faults_of_polygons(
     annotations: list[dict], rows: list[int], objects: Objects
 ) -> Iterator[tuple[str, list[int]]]:
     """Look at all polygons at once."""
-    parts = [annotations[row]["segmentation"] for row in rows]
-    lengths = [[len(polygon) for polygon in polygons] for polygons in parts]
-    usable = [[n >= _LEAST and n % 2 == 0 for n in sizes] for sizes in lengths]
-    yield _NO_POLYGON, [row for row, good in zip(rows, usable, strict=True) if not any(good)]
-    short = (any(good) and not all(good) for good in usable)
-    yield _SHORT, [row for row, is_short in zip(rows, short, strict=True) if is_short]
-    whole = [i for i, good in enumerate(usable) if all(good)]
-    points, owners = _points(parts, whole)
-    if points is None:
-        strange = [i for i in whole if not _is_numeric(parts[i])]
-        yield _NO_NUMBERS, [rows[i] for i in strange]
-        whole = sorted(set(whole) - set(strange))
-        points, owners = _points(parts, whole)
-    if points is not None and len(points):
-        chosen = np.array([rows[i] for i in whole])
-        yield _ELSEWHERE, _outside_of_boxes(points, owners, chosen, objects)
+    of_objects = [annotations[row]["segmentation"] for row in rows]
+    numbers = np.array(rows, dtype=np.int64)
+    polygons = list(chain.from_iterable(of_objects))
+    owners = np.repeat(numbers, list(map(len, of_objects)))
+    lengths = np.fromiter(map(len, polygons), dtype=np.int64, count=len(polygons))
+    usable = (lengths >= _LEAST) & (lengths % 2 == 0)
+    with_usable, with_short = np.unique(owners[usable]), np.unique(owners[~usable])
+    yield _NO_POLYGON, np.setdiff1d(numbers, with_usable).tolist()
+    yield _SHORT, np.intersect1d(with_usable, with_short).tolist()
+    polygons, owners = list(compress(polygons, usable.tolist())), owners[usable]
+    values = _values(polygons)
+    if values is None:
+        numeric = np.array([_is_numeric(polygon) for polygon in polygons], dtype=bool)
+        yield _NO_NUMBERS, np.unique(owners[~numeric]).tolist()
+        polygons, owners = list(compress(polygons, numeric.tolist())), owners[numeric]
+        values = _values(polygons)
+    if values is not None and len(values):
+        yield _ELSEWHERE, _outside_of_boxes(values, polygons, owners, objects)
 
 
-def _points(parts: list, whole: list[int]) -> tuple[np.ndarray | None, np.ndarray]:
-    """All points of some objects (P, 2), and where those of each object begin; None as points
-    where one is no finite number."""
-    polygons = [parts[i] for i in whole]
-    counts = [sum(map(len, one)) // 2 for one in polygons]
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(int)
-    flat = chain.from_iterable
-    if not set(map(type, flat(flat(polygons)))) <= _NUMBERS:
-        return None, starts
-    points = None
-    with suppress(OverflowError):  # an integer that no float can hold
-        values = np.fromiter(flat(flat(polygons)), dtype=float, count=2 * sum(counts))
-        points = values.reshape(-1, 2) if np.isfinite(values).all() else None
-    return points, starts
+def _values(polygons: list[list]) -> np.ndarray | None:
+    """All numbers of some polygons in a row; None where one is not finite or no number."""
+    try:  # an array refuses what is no number, which spares a second walk over millions of them
+        values = np.frombuffer(array("d", chain.from_iterable(polygons)))
+    except (TypeError, OverflowError):
+        return None
+    return values if np.isfinite(values).all() else None
 
 
-def _is_numeric(polygons: list[list]) -> bool:
-    values = list(chain.from_iterable(polygons))
-    return all(type(value) in _NUMBERS and abs(value) < 1e300 for value in values)
+def _is_numeric(polygon: list) -> bool:
+    return all(type(value) in _NUMBERS and abs(value) < 1e300 for value in polygon)
 
 
 def _outside_of_boxes(
-    points: np.ndarray, starts: np.ndarray, rows: np.ndarray, objects: Objects
+    values: np.ndarray, polygons: list[list], owners: np.ndarray, objects: Objects
 ) -> list[int]:
     """The rows of objects whose points lie beside their boxes, by more than a pixel."""
-    low = np.minimum.reduceat(points, starts)
-    high = np.maximum.reduceat(points, starts)
+    ends = np.cumsum([len(polygon) // 2 for polygon in polygons])
+    rows, first_polygons = np.unique(owners, return_index=True)
+    starts = np.concatenate([[0], ends])[first_polygons]  # of the points of each object
+    points = values.reshape(-1, 2)
+    low, high = (side.reduceat(points, starts) for side in (np.minimum, np.maximum))
     boxes = objects.boxes[rows]
     first, last = boxes[:, :2] - 1, boxes[:, :2] + boxes[:, 2:] + 1
     beside = ((high < first) | (low > last)).any(axis=1)

@@ -24,13 +24,20 @@ class _Listed:
 
     Attributes:
         path: Where it is.
-        name: Its image, as a message calls it.
+        image: Its entry.
+        row: The place of the entry in the list.
         stated: Width and height in pixels, as the file states them; NaN where they are no sizes.
     """
 
     path: Path
-    name: str
+    image: dict
+    row: int
     stated: tuple[float, float]
+
+    @property
+    def name(self) -> str:
+        """The image, as a message calls it."""
+        return named("images", self.image, self.row)
 
 
 def look_at_pictures(
@@ -56,7 +63,7 @@ def look_at_pictures(
     """
     prefix = source.path(PREFIX) or Path()
     listed = [
-        _Listed(prefix / image["file_name"], named("images", image, row), tuple(size))
+        _Listed(Path(prefix, image["file_name"]), image, row, tuple(size))
         for row, (image, size) in enumerate(zip(images, objects.sizes.tolist(), strict=True))
         if isinstance(image.get("file_name"), str)
     ]
@@ -106,7 +113,7 @@ def _check_read(path: Path, read: list[tuple[_Listed, Picture | str]]) -> Iterat
     if turned:
         yield Finding(
             str(path),
-            "turned or mirrored by EXIF data; look whether the boxes fit the picture as it is shown",
+            "turned or mirrored by EXIF data; look whether boxes fit the picture as it is shown",
             subject="image",
             count=len(turned),
             examples=some(f"{one.path}, orientation {p.orientation}" for one, p in turned),

@@ -74,13 +74,18 @@ def _expected(source: Source) -> dict[str, int]:
 
 def head_counts(model: Any) -> Iterator[tuple[str, str, int]]:
     """Yield place, name and value of each number of classes that a head of the model has."""
-    if isinstance(model, dict) and "language_model" in model:
+    if reads_text(model):
         return  # its heads have as many outputs as words fit into a text
     for path, part in walk(model, ("model",), skip=_OTHER_PARTS):
         if isinstance(part, dict) and type_name(part.get("type", "")) not in _OTHER_TYPES:
             for name in _COUNTS:
                 if type(part.get(name)) is int:
                     yield f"{dotted(path)}.{name}", name, part[name]
+
+
+def reads_text(model: Any) -> bool:
+    """Whether a model is told the names of the classes, so that data may differ in them."""
+    return isinstance(model, dict) and "language_model" in model
 
 
 def ignored_value(model: Any) -> int:

@@ -9,7 +9,7 @@ from .class_names import check_agreement, check_metainfo
 from .coco import look_at_coco
 from .findings import Report
 from .folders import Folders
-from .heads import check_heads
+from .heads import check_heads, reads_text
 from .pictures import Opening
 from .segmentation import look_at_folders
 from .sources import COCO, Source, sources
@@ -36,7 +36,8 @@ def look_at(cfg: Config, stages: Sequence[str] = STAGES, opening: Opening | None
         for source in read:
             _look(source, model, opening, folders, report)
     looked_at = [source for source in read if not source.left_alone]
-    report.add(check_agreement(looked_at))
+    if not reads_text(model):
+        report.add(check_agreement(looked_at))
     if looked_at:
         report.add(check_heads(model, looked_at[0]))
     return report
