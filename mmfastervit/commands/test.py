@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmfastervit.engine import options
 from mmfastervit.engine.devices import join_cpu_processes
 from mmfastervit.engine.hooks import DeployHook, find_deployable
-from mmfastervit.engine.preflight import check_data, check_inputs
+from mmfastervit.engine.preflight import check_inputs
 from mmfastervit.engine.samples import SampleFailed
 
 from .arguments import (
@@ -23,6 +23,7 @@ from .arguments import (
     pickle_path,
     told_as,
 )
+from .looking import show_data
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -67,8 +68,7 @@ def prepare(arguments: Namespace) -> Config:
     if arguments.out:
         options.dump_predictions(cfg, arguments.out)
     check_inputs(cfg, "test")
-    if not arguments.no_check:
-        check_data(cfg, "test")
+    show_data(arguments, cfg, "test")
     join_cpu_processes(cfg)
     return cfg
 

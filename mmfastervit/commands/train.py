@@ -12,11 +12,12 @@ from mmengine.config import Config
 
 from mmfastervit.engine import options
 from mmfastervit.engine.devices import join_cpu_processes
-from mmfastervit.engine.preflight import check_data, check_inputs
+from mmfastervit.engine.preflight import check_inputs
 from mmfastervit.engine.samples import SampleFailed
 from mmfastervit.engine.saving import CheckpointNotWritten, Diverged
 
 from .arguments import CommandFailed, add_run_arguments, export_local_rank, told_as
+from .looking import show_data
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -57,8 +58,7 @@ def prepare(arguments: Namespace) -> Config:
     options.set_resume(cfg, arguments.resume)
     options.settle_precision(cfg)
     check_inputs(cfg, "train")
-    if not arguments.no_check:
-        check_data(cfg, "train", arguments.seed or 0)
+    show_data(arguments, cfg, "train", arguments.seed or 0)
     join_cpu_processes(cfg)
     return cfg
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.logging import print_log
 from mmengine.utils import is_abs
 
 from mmfastervit.config.tree import (
@@ -104,8 +103,8 @@ def check_data_there(cfg: Config, stages: Sequence[str]) -> None:
     _check_there([item for stage in stages for item in _stage_inputs(tree, stage)])
 
 
-def check_data(cfg: Config, mode: str, seed: int = 0) -> None:
-    """Look at the data of a run that is about to start, and log what they hold.
+def check_data(cfg: Config, mode: str, seed: int = 0) -> str:
+    """Look at the data of a run that is about to start.
 
     Of several processes the first looks, and the launcher ends the others with it.
 
@@ -114,15 +113,18 @@ def check_data(cfg: Config, mode: str, seed: int = 0) -> None:
         mode: ``"train"`` or ``"test"``.
         seed: chooses the pictures that are opened.
 
+    Returns:
+        What the data hold, and what is odd; '' in all processes but the first.
+
     Raises:
         FaultyData: with all faults that spoil or end the run.
     """
     if os.environ.get(_RANKS.get(cfg.launcher, ""), "0") != "0":
-        return
+        return ""
     report = look_at(cfg, _STAGES[mode], Opening(seed=seed))
     if report.faults:
         raise FaultyData(f"{report.told_faults()}\n\n--no-check starts the run all the same")
-    print_log(f"the data of this run:\n{report.told()}", logger="current")
+    return f"the data of this run:\n{report.told()}"
 
 
 def _check_there(inputs: Sequence[_Input]) -> None:

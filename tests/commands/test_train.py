@@ -12,6 +12,7 @@ import torch
 from mmengine.fileio import load
 from support.lasting import assert_ended_alike
 
+from mmfastervit.commands import build_parser, train
 from mmfastervit.datasets.shapes import write_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,7 +155,8 @@ def test_a_sample_that_cannot_be_loaded_ends_the_run_in_one_line(
         f"{tool}: error: sample 5 of the data (points/5.jpg) can't be loaded: OSError: image file "
         "is truncated. Mend or remove it; `mmfastervit check CONFIG --all` opens every file"
     ]
-    assert "Traceback" not in told
+    assert told.rstrip().endswith(error[0])
+    assert "SampleFailed" not in told  # neither a traceback of ours nor that of a worker
 
 
 def test_faulty_data_end_a_run_before_it_starts_unless_told_otherwise(
@@ -163,12 +165,8 @@ def test_faulty_data_end_a_run_before_it_starts_unless_told_otherwise(
     monkeypatch.chdir(tmp_path)
     shutil.copytree(folder / "data", "data")
     Path("data/shapes/images/training/000001.jpg").write_bytes(b"")
-    config = str(DET)
-    run_here("train.py", ["train.py", config], monkeypatch, status=2)
+    run_here("train.py", ["train.py", str(DET)], monkeypatch, status=2)
     told = capsys.readouterr().err
     assert "images/training/000001.jpg is empty" in told
     assert "--no-check starts the run all the same" in told
-    options = ["--cfg-options", "train_dataloader.num_workers=0", "train_cfg.max_epochs=1",
-               "train_dataloader.persistent_workers=False"]  # fmt: skip
-    run_here("train.py", ["train.py", config, "--no-check", *options], monkeypatch, status=1)
-    assert "000001.jpg) can't be loaded" in capsys.readouterr().err
+    train.prepare(build_parser("train").parse_args([str(DET), "--no-check"]))
