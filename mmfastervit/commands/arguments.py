@@ -125,6 +125,11 @@ def add_run_arguments(parser: ArgumentParser) -> None:
         "--work-dir", help="folder of logs and checkpoints (default: ./work_dirs/CONFIG_NAME)"
     )
     add_config_options(parser)
+    parser.add_argument(
+        "--no-check",
+        action="store_true",
+        help="start without a look at the data (docs/own-data.md)",
+    )
     parser.add_argument("--launcher", choices=LAUNCHERS, default="none")
     parser.add_argument(
         "--local-rank", "--local_rank", type=int, default=0, help="set by old launchers"

@@ -13,8 +13,17 @@ from mmfastervit.engine import options
 from mmfastervit.engine.devices import join_cpu_processes
 from mmfastervit.engine.hooks import DeployHook, find_deployable
 from mmfastervit.engine.preflight import check_inputs
+from mmfastervit.engine.samples import SampleFailed
 
-from .arguments import WrongRequest, add_run_arguments, export_local_rank, pickle_path, told_as
+from .arguments import (
+    CommandFailed,
+    WrongRequest,
+    add_run_arguments,
+    export_local_rank,
+    pickle_path,
+    told_as,
+)
+from .looking import show_data
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -59,6 +68,7 @@ def prepare(arguments: Namespace) -> Config:
     if arguments.out:
         options.dump_predictions(cfg, arguments.out)
     check_inputs(cfg, "test")
+    show_data(arguments, cfg, "test")
     join_cpu_processes(cfg)
     return cfg
 
@@ -68,10 +78,12 @@ def run(cfg: Config) -> int:
 
     Raises:
         WrongRequest: The model has nothing that could be deployed, as --deploy wants it.
+        CommandFailed: A sample could not be loaded.
     """
     runner = options.build_runner(cfg)
     if any(isinstance(hook, DeployHook) for hook in runner.hooks):
         with told_as(WrongRequest, ValueError):
             find_deployable(runner.model)
-    runner.test()
+    with told_as(CommandFailed, SampleFailed):
+        runner.test()
     return 0

@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmfastervit.engine import options
 from mmfastervit.engine.devices import join_cpu_processes
 from mmfastervit.engine.preflight import check_inputs
+from mmfastervit.engine.samples import SampleFailed
 from mmfastervit.engine.saving import CheckpointNotWritten, Diverged, ResumedApart
 
 from .arguments import (
@@ -22,6 +23,7 @@ from .arguments import (
     export_local_rank,
     told_as,
 )
+from .looking import show_data
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -62,6 +64,7 @@ def prepare(arguments: Namespace) -> Config:
     options.set_resume(cfg, arguments.resume)
     options.settle_precision(cfg)
     check_inputs(cfg, "train")
+    show_data(arguments, cfg, "train", arguments.seed or 0)
     join_cpu_processes(cfg)
     return cfg
 
@@ -70,11 +73,12 @@ def run(cfg: Config) -> int:
     """Train.
 
     Raises:
-        CommandFailed: A checkpoint could not be written, or a loss is not finite.
+        CommandFailed: A checkpoint could not be written, a loss is not finite, or a sample could
+            not be loaded.
         WrongRequest: The machines of the run do not see the same work dir.
     """
     with (
-        told_as(CommandFailed, CheckpointNotWritten, Diverged),
+        told_as(CommandFailed, CheckpointNotWritten, Diverged, SampleFailed),
         told_as(WrongRequest, ResumedApart),
     ):
         options.build_runner(cfg).train()

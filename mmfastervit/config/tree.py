@@ -100,13 +100,25 @@ def keyed_items(value: dict | Sequence | None, key: str) -> Iterator[tuple[str, 
             yield from keyed_items(item, f"{key}.{index}")
 
 
-def transform_names(pipeline: Any) -> Iterator[str]:
-    """Yield the type name of each transform, those inside other transforms included."""
+def transforms(pipeline: Any) -> Iterator[tuple[str, dict]]:
+    """Yield each transform's type name and config, those inside other transforms included."""
     for _, part in walk(pipeline):
         if isinstance(part, dict) and "type" in part:
-            yield type_name(part["type"])
+            yield type_name(part["type"]), part
+
+
+def transform_names(pipeline: Any) -> Iterator[str]:
+    """Yield the type name of each transform, those inside other transforms included."""
+    for name, _ in transforms(pipeline):
+        yield name
 
 
 def loads_annotations(transform: str) -> bool:
     """Whether a transform of this name reads annotations (``LoadAnnotations`` and its kin)."""
     return transform.startswith("Load") and transform.endswith("Annotations")
+
+
+def is_remote(node: dict) -> bool:
+    """Whether a data set, transform or metric reads by another backend than the local disk."""
+    arguments = node.get("backend_args") or node.get("file_client_args") or {}
+    return arguments.get("backend", "local") not in ("local", "disk")

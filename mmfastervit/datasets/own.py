@@ -83,10 +83,10 @@ def find_instances(
         files[split] = (_below(folder, path), pictures)
     annotations, images = contents["train"]["annotations"], contents["train"]["images"]
     has_masks = bool(annotations) and all(one.get("segmentation") for one in annotations)
-    categories = sorted(contents["train"]["categories"], key=lambda one: one["id"])
     return OwnData(
         "masks" if has_masks else "boxes",
-        tuple(one["name"] for one in categories),
+        # in the file's order, by which mmdet numbers them
+        tuple(one["name"] for one in contents["train"]["categories"]),
         files,
         _scale([(one["width"], one["height"]) for one in images if one.get("width")]),
         len(images),

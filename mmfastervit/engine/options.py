@@ -18,6 +18,7 @@ from mmfastervit.signatures import nearest, options_of
 
 from .devices import has_accelerator
 from .resuming import check_resumable, newest_whole
+from .samples import name_failing_samples
 from .tta import default_tta_model, flip_pipeline
 
 # Read by mmengine's Runner straight from the config, beyond the arguments of its constructor.
@@ -84,8 +85,13 @@ def check_model(cfg: Config) -> None:
 
 
 def build_runner(cfg: Config) -> Runner:
-    """Build the Runner that ``runner_type`` names, by default mmengine's own."""
-    return RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    """Build the Runner that ``runner_type`` names, by default mmengine's own.
+
+    Its data loaders name the file of a sample that can't be loaded.
+    """
+    runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    name_failing_samples(runner)
+    return runner
 
 
 def enable_amp(cfg: Config) -> None:

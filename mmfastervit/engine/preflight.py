@@ -1,8 +1,8 @@
-"""Find every missing data folder, annotation file and checkpoint before a run starts."""
+"""Find missing data and checkpoints before a run starts, and then what is wrong with the data."""
 
 import os.path
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from mmengine.utils import is_abs
 
 from mmfastervit.config.tree import (
     dotted,
+    is_remote,
     keyed_items,
     leaf_datasets,
     loads_annotations,
@@ -18,7 +19,11 @@ from mmfastervit.config.tree import (
     type_name,
     walk,
 )
+from mmfastervit.inspection import FaultyData, Opening, look_at
 
+_STAGES = {"train": ("train", "val"), "test": ("test",)}
+# Where each launcher tells a process its number.
+_RANKS = {"pytorch": "RANK", "slurm": "SLURM_PROCID", "mpi": "OMPI_COMM_WORLD_RANK"}
 _WEIGHT_SUFFIXES = (".pth", ".pt", ".ckpt", ".pkl", ".bin", ".safetensors")
 # What to do for data that is known by its path: a pattern, and the advice.
 _SOURCES = (
@@ -79,12 +84,50 @@ def check_inputs(cfg: Config, mode: str) -> None:
     Raises:
         MissingInputsError: with the path, the config key and a remedy of each missing input.
     """
-    if mode not in ("train", "test"):
+    if mode not in _STAGES:
         raise ValueError(f"mode must be 'train' or 'test', got {mode!r}")
     tree = cfg.to_dict()
     inputs = [*_checkpoints(tree, mode)]
-    for stage in ("train", "val") if mode == "train" else ("test",):
+    for stage in _STAGES[mode]:
         inputs += _stage_inputs(tree, stage)
+    _check_there(inputs)
+
+
+def check_data_there(cfg: Config, stages: Sequence[str]) -> None:
+    """Check that all local data of these stages exist, whatever becomes of checkpoints.
+
+    Raises:
+        MissingInputsError: with the path, the config key and a remedy of each missing input.
+    """
+    tree = cfg.to_dict()
+    _check_there([item for stage in stages for item in _stage_inputs(tree, stage)])
+
+
+def check_data(cfg: Config, mode: str, seed: int = 0) -> str:
+    """Look at the data of a run that is about to start.
+
+    Of several processes the first looks, and the launcher ends the others with it.
+
+    Args:
+        cfg: the config as the Runner will get it; its data are there.
+        mode: ``"train"`` or ``"test"``.
+        seed: chooses the pictures that are opened.
+
+    Returns:
+        What the data hold, and what is odd; '' in all processes but the first.
+
+    Raises:
+        FaultyData: with all faults that spoil or end the run.
+    """
+    if os.environ.get(_RANKS.get(cfg.launcher, ""), "0") != "0":
+        return ""
+    report = look_at(cfg, _STAGES[mode], Opening(seed=seed))
+    if report.faults:
+        raise FaultyData(f"{report.told_faults()}\n\n--no-check starts the run all the same")
+    return f"the data of this run:\n{report.told()}"
+
+
+def _check_there(inputs: Sequence[_Input]) -> None:
     local = (item for item in inputs if "://" not in item.path)
     missing = [item for item in local if not os.path.exists(item.path)]
     if missing:
@@ -99,7 +142,7 @@ def _stage_inputs(tree: dict, stage: str) -> Iterator[_Input]:
             yield from _dataset_inputs(dataset, dataset_key)
     evaluator_key = f"{stage}_evaluator"
     for path, part in walk(tree.get(evaluator_key), (evaluator_key,)):
-        if isinstance(part, dict) and not _is_remote(part):
+        if isinstance(part, dict) and not is_remote(part):
             for name in ("ann_file", "seg_prefix"):
                 key = dotted((*path, name))
                 if part.get(name):
@@ -109,7 +152,7 @@ def _stage_inputs(tree: dict, stage: str) -> Iterator[_Input]:
 def _dataset_inputs(dataset: dict, key: str) -> Iterator[_Input]:
     """Yield what an unwrapped data set reads, its paths joined as mmengine's BaseDataset does."""
     root = dataset.get("data_root") or ""
-    if _is_remote(dataset) or "://" in root:
+    if is_remote(dataset) or "://" in root:
         return
     named_paths = [*_dataset_paths(dataset)]
     for name, path in named_paths:
@@ -137,11 +180,6 @@ def _dataset_paths(dataset: dict) -> Iterator[tuple[str, str]]:
             continue
         if isinstance(path, str) and (path or (name != "ann_file" and dataset.get("data_root"))):
             yield name, path
-
-
-def _is_remote(node: dict) -> bool:
-    arguments = node.get("backend_args") or node.get("file_client_args") or {}
-    return arguments.get("backend", "local") != "local"
 
 
 def _checkpoints(tree: dict, mode: str) -> Iterator[_Input]:

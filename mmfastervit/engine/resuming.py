@@ -14,11 +14,13 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.registry import DATA_SAMPLERS
 from mmengine.runner import Runner
-from torch.utils.data import BatchSampler, DataLoader, Dataset
+from torch.utils.data import BatchSampler, DataLoader
 
 from mmfastervit.checkpoint.reading import read_checkpoint
 from mmfastervit.checkpoint.sharded import SHARDED, broken_shard, is_sharded, read_rest
 from mmfastervit.registry import HOOKS
+
+from .samples import PassingDataset
 
 
 def newest_whole(
@@ -206,27 +208,13 @@ class SeededIndex(int):
         return type(self), (int(self), self.seed)
 
 
-class SeededDataset(Dataset):
+class SeededDataset(PassingDataset):
     """A data set that seeds all random numbers before it loads a sample; else the one it holds."""
-
-    def __init__(self, dataset: Dataset):
-        self.__dict__["seeded"] = dataset
 
     def __getitem__(self, index: int) -> Any:
         if isinstance(index, SeededIndex):
             seed_all(index.seed)
-        return self.seeded[int(index)]
-
-    def __len__(self) -> int:
-        return len(self.seeded)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("seeded", "__getitems__"):  # not there while unpickled; would pass by the seeds
-            raise AttributeError(name)
-        return getattr(self.seeded, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self.seeded, name, value)
+        return self.inner[int(index)]
 
 
 class _Ahead:

@@ -15,6 +15,7 @@ PART = "mmdet::_base_/schedules/schedule_1x.py"
 TOOLS = {
     "train": "train.py",
     "test": "test.py",
+    "check": "check.py",
     "swap": "swap_backbone.py",
     "coverage": "swap_coverage.py",
     "export": "export_onnx.py",

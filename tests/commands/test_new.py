@@ -22,7 +22,7 @@ def picture(path, size=(96, 64)):
 
 
 def coco(path, pictures, masks=True):
-    """A COCO file of two objects a picture, whose categories stand in another order."""
+    """A COCO file of two objects a picture, whose categories are not in the order of their ids."""
     path.parent.mkdir(parents=True, exist_ok=True)
     boxes = [[4, 6, 30, 20], [40, 10, 20, 40]]
     corners = [[[4, 6, 34, 6, 34, 26, 4, 26]], [[40, 10, 60, 10, 60, 50, 40, 50]]]
@@ -34,7 +34,7 @@ def coco(path, pictures, masks=True):
         for k in range(2)
     ]
     images = [dict(id=i, file_name=n, width=96, height=64) for i, n in enumerate(pictures)]
-    categories = [dict(id=5, name=CLASSES[1]), dict(id=4, name=CLASSES[0])]
+    categories = [dict(id=5, name=CLASSES[0]), dict(id=4, name=CLASSES[1])]
     content = dict(images=images, annotations=annotations, categories=categories)
     path.write_text(json.dumps(content))
 

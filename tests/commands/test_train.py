@@ -2,14 +2,17 @@
 
 import pickle
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.fileio import load
 from support.lasting import assert_ended_alike
 
+from mmfastervit.commands import build_parser, train
 from mmfastervit.datasets.shapes import write_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,3 +132,41 @@ def test_a_resumed_recipe_ends_as_an_uninterrupted_one(folder, config, length, f
     told = run("train.py", config, "--work-dir", resumed, "--resume", *options, cwd=folder)
     assert f"{first}, the newest whole checkpoint" in told
     assert_ended_alike(whole / last, resumed / last)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("tool", ["train.py", "test.py"])
+def test_a_sample_that_cannot_be_loaded_ends_the_run_in_one_line(
+    tool, workers, tmp_path, monkeypatch, capfd
+):
+    here = ROOT / "tests/support"
+    monkeypatch.syspath_prepend(here)
+    monkeypatch.chdir(tmp_path)
+    import tiny_model
+
+    torch.save(dict(state_dict=tiny_model.Tiny().state_dict()), "tiny.pth")
+    arguments = [tool, str(here / "tiny_config.py"), *["tiny.pth"] * (tool == "test.py")]
+    part = "test_dataloader" if tool == "test.py" else "train_dataloader"
+    options = [f"{part}.dataset.type=BrokenPoints", f"{part}.num_workers={workers}"]
+    run_here(tool, [*arguments, "--cfg-options", *options], monkeypatch, status=1)
+    told = capfd.readouterr().err
+    error = [line for line in told.splitlines() if "can't be loaded" in line]
+    assert error == [
+        f"{tool}: error: sample 5 of the data (points/5.jpg) can't be loaded: OSError: image file "
+        "is truncated. Mend or remove it; `mmfastervit check CONFIG --all` opens every file"
+    ]
+    assert told.rstrip().endswith(error[0])
+    assert "SampleFailed" not in told  # neither a traceback of ours nor that of a worker
+
+
+def test_faulty_data_end_a_run_before_it_starts_unless_told_otherwise(
+    folder, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder / "data", "data")
+    Path("data/shapes/images/training/000001.jpg").write_bytes(b"")
+    run_here("train.py", ["train.py", str(DET)], monkeypatch, status=2)
+    told = capsys.readouterr().err
+    assert "images/training/000001.jpg is empty" in told
+    assert "--no-check starts the run all the same" in told
+    train.prepare(build_parser("train").parse_args([str(DET), "--no-check"]))

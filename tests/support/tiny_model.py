@@ -25,6 +25,19 @@ class Points(Dataset):
         return torch.randn(4, generator=torch.Generator().manual_seed(index))
 
 
+@DATASETS.register_module()
+class BrokenPoints(Points):
+    """Points of which one can't be loaded."""
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        if index == 5:
+            raise OSError("image file is truncated")
+        return super().__getitem__(index)
+
+    def get_data_info(self, index: int) -> dict:
+        return dict(img_path=f"points/{index}.jpg")
+
+
 @MODELS.register_module()
 class Tiny(BaseModel):
     """Parameters and buffers, so that a checkpoint holds both kinds of state."""
