@@ -12,10 +12,19 @@ from mmengine.config import Config
 
 from mmfastervit.engine import options
 from mmfastervit.engine.devices import join_cpu_processes
+from mmfastervit.engine.looking import look_before_training
+from mmfastervit.engine.mistakes import ConfigMistake, mistakes_told
 from mmfastervit.engine.preflight import check_inputs
 from mmfastervit.engine.saving import CheckpointNotWritten, Diverged
 
-from .arguments import CommandFailed, add_run_arguments, export_local_rank, told_as
+from .arguments import (
+    CommandFailed,
+    WrongRequest,
+    add_allow_partial,
+    add_run_arguments,
+    export_local_rank,
+    told_as,
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -28,6 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="PATH",
         help="go on from a checkpoint; without PATH from the newest whole one in the work dir",
     )
+    add_allow_partial(parser, "start from a load_from that has less than half of the weights")
     parser.add_argument(
         "--auto-scale-lr",
         action="store_true",
@@ -41,7 +51,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def prepare(arguments: Namespace) -> Config:
+def prepare(arguments: Namespace) -> tuple[Config, bool]:
     """Read the config, apply the options and check that the run can start."""
     export_local_rank(arguments)
     cfg = options.load_config(
@@ -57,15 +67,25 @@ def prepare(arguments: Namespace) -> Config:
     options.settle_precision(cfg)
     check_inputs(cfg, "train")
     join_cpu_processes(cfg)
-    return cfg
+    return cfg, arguments.allow_partial
 
 
-def run(cfg: Config) -> int:
+def run(prepared: tuple[Config, bool]) -> int:
     """Train.
 
     Raises:
+        WrongRequest: The run cannot be built, or its checkpoint is not that of the model.
         CommandFailed: A checkpoint could not be written, or a loss is not finite.
     """
-    with told_as(CommandFailed, CheckpointNotWritten, Diverged):
-        options.build_runner(cfg).train()
+    cfg, allow_partial = prepared
+    with told_as(WrongRequest, ConfigMistake), mistakes_told(cfg):
+        runner = options.build_runner(cfg)
+    with told_as(WrongRequest, ValueError, FileNotFoundError):
+        look_before_training(runner, allow_partial)
+    with (
+        told_as(CommandFailed, CheckpointNotWritten, Diverged),
+        told_as(WrongRequest, ConfigMistake),
+        mistakes_told(cfg, runner),
+    ):
+        runner.train()
     return 0
