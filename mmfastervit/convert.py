@@ -12,10 +12,15 @@ from torch import Tensor
 
 from mmfastervit.archs import ARCHS, Arch
 from mmfastervit.checkpoint.content import ARCH_KEY, Content, count_stages, find_backbone
+from mmfastervit.checkpoint.formats import SAFETENSORS
 from mmfastervit.checkpoint.loading import check_fit, count, count_kinds
 from mmfastervit.checkpoint.names import to_published
-from mmfastervit.checkpoint.reading import ARCH_FIELDS, SAFETENSORS, read_checkpoint, stated_arch
-from mmfastervit.checkpoint.sources import resolve_source
+from mmfastervit.checkpoint.reading import (
+    ARCH_FIELDS,
+    read_checkpoint,
+    read_source,
+    stated_arch,
+)
 from mmfastervit.files import sha256_of, written_whole
 from mmfastervit.models.backbones.fastervit import FasterViT
 
@@ -92,7 +97,7 @@ def convert(
     """
     source, target = str(source), Path(target).expanduser()
     _check_target(target, force)
-    entries = read_checkpoint(resolve_source(source), trust_checkpoint)
+    entries = read_source(source, trust_checkpoint)
     content = find_backbone(entries, source, arch=stated_arch(entries) or arch)
     _check_arch(content, source, arch)
     kept, dropped = content.weights, dict(content.dropped)

@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,9 +14,10 @@ from mmengine.model import BaseModel
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
-from mmfastervit.checkpoint.content import shorten, unwrap
-from mmfastervit.checkpoint.reading import read_checkpoint
-from mmfastervit.checkpoint.sources import resolve_source
+from mmfastervit.checkpoint.content import unwrap
+from mmfastervit.checkpoint.fitting import fit, weights_of
+from mmfastervit.checkpoint.reading import read_source
+from mmfastervit.config.mistakes import explain
 
 from .checkpoint import load_backbone
 from .logs import warnings_only
@@ -89,8 +89,8 @@ def build_part(cfg: Config, part: str, checkpoint: str | None = None) -> nn.Modu
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
-        ValueError: The config has no model, or one of an unknown type; the model has no such part;
-            or the checkpoint lacks weights of it.
+        ValueError: The config has no model, or one that cannot be built; the model has no such
+            part; or the checkpoint lacks weights of it.
     """
     if part not in PARTS:
         raise ValueError(f"part must be one of {PARTS}, not {part!r}")
@@ -99,9 +99,8 @@ def build_part(cfg: Config, part: str, checkpoint: str | None = None) -> nn.Modu
     init_default_scope(cfg.get("default_scope", "mmengine"))
     try:
         model = MODELS.build(cfg.model)
-    except KeyError as error:  # a type that no registry has
-        words = " ".join(str(error.args[0]).split())
-        raise ValueError(f"the config's model cannot be built: {words}") from error
+    except Exception as error:  # a config is a program, and a model of a zoo may raise anything
+        raise ValueError(explain(error, cfg)) from error
     if part == "neck" and getattr(model, "neck", None) is None:
         raise ValueError(f"this {type(model).__name__} has no neck; take --part backbone")
     if part == "model" and not hasattr(model, "encode_decode"):
@@ -136,26 +135,16 @@ def load_part(exported: nn.Module, part: str, checkpoint: str) -> None:
         FileNotFoundError: There is no such file.
         ValueError: It is unreadable, or weights are missing or of another shape.
     """
-    entries = unwrap(read_checkpoint(resolve_source(checkpoint)))
-    weights = OrderedDict((name.removeprefix("module."), v) for name, v in entries.items())
-    # versions, by which some layers rename weights, where torch has them
-    weights._metadata = getattr(entries, "_metadata", None)  # type: ignore[attr-defined]
+    entries = unwrap(read_source(checkpoint))
+    weights = weights_of(entries, checkpoint)
     if part == "backbone" and not any(name.startswith("backbone.") for name in weights):
         exported = exported.get_submodule("backbone")
         if isinstance(exported, FasterViT):
             load_backbone(exported, checkpoint)
             return
-    try:
-        keys = exported.load_state_dict(weights, strict=False)
-    except RuntimeError as error:  # shapes
-        raise ValueError(f"{checkpoint} does not fit: {' '.join(str(error).split())}") from error
-    needed = [name for name in exported.state_dict() if not name.endswith(".num_batches_tracked")]
-    missing = [name for name in keys.missing_keys if name in needed]
-    if missing:
-        raise ValueError(
-            f"{checkpoint} lacks {len(missing)} of the {len(needed)} weights that --part {part} "
-            f"exports: {shorten(missing)}"
-        )
+    found = fit(exported, entries, checkpoint, called=f"--part {part}")
+    if not found.is_whole:
+        raise found.refusal()
 
 
 def export_onnx(

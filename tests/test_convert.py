@@ -187,7 +187,7 @@ def test_command_prints_the_hash_of_the_file_it_wrote(tmp_path, tiny, command):
         (["ours.pth", "no/out.pth"], 2, "there is no folder"),
         (["ours.pth", "out.pth", "--arch", "fastervit_2"], 2, "it looks like no published"),
         (["ours.pth", "out.pth", "--arch", "vit"], 2, "invalid choice: 'vit'"),
-        (["evil.pth", "out.pth"], 2, "--trust-checkpoint"),
+        (["evil.pth", "out.pth"], 2, "evil.pth holds Python objects beside weights"),
     ],
 )
 def test_command_says_in_a_line_what_is_wrong(

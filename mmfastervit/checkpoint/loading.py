@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from mmfastervit.archs import ARCHS, ATTENTION_STAGES, NUM_STAGES, Arch
 
 from .content import Content, arch_in, essentials, find_backbone, shorten
-from .reading import read_checkpoint, stated_arch
-from .sources import resolve_source
+from .fitting import check_values
+from .reading import read_source, stated_arch
 from .stem import STEM, adapt_stem
 
 
@@ -72,11 +72,12 @@ def load_backbone(
 
     Raises:
         FileNotFoundError: There is no such file, or it could not be downloaded.
-        ValueError: The file is unreadable, of another architecture, or lacks learned weights: all
-            of it fits, or nothing is loaded.
+        ValueError: The file is unreadable, of another architecture, lacks learned weights, or has
+            some that are not finite, complex or whole numbers: all of it fits, or nothing is
+            loaded.
     """
     source = str(checkpoint)
-    entries = read_checkpoint(resolve_source(source), trust_checkpoint)
+    entries = read_source(source, trust_checkpoint)
     content = find_backbone(entries, source, prefix, stated_arch(entries))
     if adapt_channels:
         weights = adapt_stem(content.weights, cast(int, model.in_channels))
@@ -100,10 +101,15 @@ def _pretrained(**arguments: Any) -> Callable[[nn.Module], LoadReport]:
 
 def with_own_loader(init_cfg: dict | list[dict] | None) -> list[dict]:
     """Replace mmengine's loader of ``Pretrained`` in an ``init_cfg`` by ours, and put it last."""
-    configs = [init_cfg] if isinstance(init_cfg, dict) else init_cfg or []
-    pretrained = [cfg for cfg in configs if cfg["type"] in ("Pretrained", PretrainedInit)]
-    others = [cfg for cfg in configs if cfg not in pretrained]
+    pretrained, others = part_pretrained(init_cfg)
     return others + [{**cfg, "type": _pretrained} for cfg in pretrained]
+
+
+def part_pretrained(init_cfg: dict | list[dict] | None) -> tuple[list[dict], list[dict]]:
+    """Part the entries of an ``init_cfg`` into those that load a checkpoint and the others."""
+    configs = [init_cfg] if isinstance(init_cfg, dict) else init_cfg or []
+    pretrained = [cfg for cfg in configs if cfg.get("type") in ("Pretrained", PretrainedInit)]
+    return pretrained, [cfg for cfg in configs if cfg not in pretrained]
 
 
 def translate_on_load(
@@ -209,6 +215,7 @@ def count_kinds(names_by_kind: Mapping[str, list[str]]) -> str:
 
 def _load(model: nn.Module, content: Content, source: str) -> LoadReport:
     report = check_fit(model, content, source)
+    check_values(content.weights, source)
     model.load_state_dict(content.weights, strict=False)
     if hasattr(model, "_params_init_info"):  # while mmengine initialises the model
         update_init_info(model, init_info=f"loaded from {source}")

@@ -136,6 +136,11 @@ def add_run_arguments(parser: ArgumentParser) -> None:
     )
 
 
+def add_allow_partial(parser: ArgumentParser, purpose: str) -> None:
+    """Add ``--allow-partial``, the stated way to go on with a part of the weights."""
+    parser.add_argument("--allow-partial", action="store_true", help=f"{purpose}; says which")
+
+
 def export_local_rank(arguments: Namespace) -> None:
     """Set ``LOCAL_RANK`` for mmengine where the launcher has not."""
     os.environ.setdefault("LOCAL_RANK", str(arguments.local_rank))

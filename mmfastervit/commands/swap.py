@@ -14,16 +14,17 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from mmfastervit.archs import ARCHS
+from mmfastervit.checkpoint.choosing import FROM_SCRATCH
 from mmfastervit.config.finding import base_name, read_config
 from mmfastervit.swap import SwapAuditError
 from mmfastervit.swap.audit import audit
-from mmfastervit.swap.check import check
+from mmfastervit.swap.check import check, check_weights
 from mmfastervit.swap.planning import Swap, plan_swap
 from mmfastervit.swap.replacement import OPTIONS
 from mmfastervit.swap.summary import parts_of, summarise
 from mmfastervit.swap.writing import check_target, write_config
 
-from .arguments import CommandFailed, ConfigOptions
+from .arguments import CommandFailed, ConfigOptions, WrongRequest, told_as
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -42,7 +43,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="build the result and run one training and one inference step on generated input",
+        help="build the result and run one training and one inference step on generated input;"
+        " look into the file that --pretrained names",
     )
     parser.add_argument(
         "--pretrained",
@@ -88,6 +90,7 @@ def run(prepared: tuple[Swap, Namespace]) -> int:
     """List, or check and write, and report.
 
     Raises:
+        WrongRequest: The weights that are named do not fit.
         CommandFailed: The swapped config would not do what it should; nothing is written.
     """
     swap, arguments = prepared
@@ -97,6 +100,9 @@ def run(prepared: tuple[Swap, Namespace]) -> int:
     report = [summarise(swap)]
     try:
         if arguments.check:
+            if arguments.pretrained not in (None, FROM_SCRATCH):
+                with told_as(WrongRequest, ValueError, FileNotFoundError):
+                    report.append(f"check: {check_weights(swap)}")
             report += [f"check: {line}" for line in check(swap)]
         else:
             report += [f"note: {line}" for line in audit(swap)]

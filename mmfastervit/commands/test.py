@@ -12,12 +12,15 @@ from mmengine.config import Config
 from mmfastervit.engine import options
 from mmfastervit.engine.devices import join_cpu_processes
 from mmfastervit.engine.hooks import DeployHook, find_deployable
+from mmfastervit.engine.looking import look_before_test
+from mmfastervit.engine.mistakes import ConfigMistake, mistakes_told
 from mmfastervit.engine.preflight import check_inputs
 from mmfastervit.engine.samples import SampleFailed
 
 from .arguments import (
     CommandFailed,
     WrongRequest,
+    add_allow_partial,
     add_run_arguments,
     export_local_rank,
     pickle_path,
@@ -29,6 +32,7 @@ from .looking import show_data
 def add_arguments(parser: ArgumentParser) -> None:
     add_run_arguments(parser)
     parser.add_argument("checkpoint", help="checkpoint file or URL")
+    add_allow_partial(parser, "test a checkpoint that lacks weights of the model")
     parser.add_argument(
         "--out", type=pickle_path, metavar="FILE.pkl", help="write the predictions to this file"
     )
@@ -50,7 +54,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def prepare(arguments: Namespace) -> Config:
+def prepare(arguments: Namespace) -> tuple[Config, bool]:
     """Read the config, apply the options and check that the run can start."""
     export_local_rank(arguments)
     cfg = options.load_config(
@@ -70,20 +74,28 @@ def prepare(arguments: Namespace) -> Config:
     check_inputs(cfg, "test")
     show_data(arguments, cfg, "test")
     join_cpu_processes(cfg)
-    return cfg
+    return cfg, arguments.allow_partial
 
 
-def run(cfg: Config) -> int:
+def run(prepared: tuple[Config, bool]) -> int:
     """Test.
 
     Raises:
-        WrongRequest: The model has nothing that could be deployed, as --deploy wants it.
+        WrongRequest: The run cannot be built, the checkpoint is not that of the model, or the model
+            has nothing that could be deployed, as --deploy wants it.
         CommandFailed: A sample could not be loaded.
     """
-    runner = options.build_runner(cfg)
-    if any(isinstance(hook, DeployHook) for hook in runner.hooks):
-        with told_as(WrongRequest, ValueError):
+    cfg, allow_partial = prepared
+    with told_as(WrongRequest, ConfigMistake), mistakes_told(cfg):
+        runner = options.build_runner(cfg)
+    with told_as(WrongRequest, ValueError, FileNotFoundError):
+        if any(isinstance(hook, DeployHook) for hook in runner.hooks):
             find_deployable(runner.model)
-    with told_as(CommandFailed, SampleFailed):
+        look_before_test(runner, cfg.load_from, allow_partial)
+    with (
+        told_as(CommandFailed, SampleFailed),
+        told_as(WrongRequest, ConfigMistake),
+        mistakes_told(cfg, runner),
+    ):
         runner.test()
     return 0

@@ -12,6 +12,8 @@ from mmengine.config import Config
 
 from mmfastervit.engine import options
 from mmfastervit.engine.devices import join_cpu_processes
+from mmfastervit.engine.looking import look_before_training
+from mmfastervit.engine.mistakes import ConfigMistake, mistakes_told
 from mmfastervit.engine.preflight import check_inputs
 from mmfastervit.engine.samples import SampleFailed
 from mmfastervit.engine.saving import CheckpointNotWritten, Diverged, ResumedApart
@@ -19,6 +21,7 @@ from mmfastervit.engine.saving import CheckpointNotWritten, Diverged, ResumedApa
 from .arguments import (
     CommandFailed,
     WrongRequest,
+    add_allow_partial,
     add_run_arguments,
     export_local_rank,
     told_as,
@@ -36,6 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="PATH",
         help="go on from a checkpoint; without PATH from the newest whole one in the work dir",
     )
+    add_allow_partial(parser, "start from a load_from that has less than half of the weights")
     parser.add_argument(
         "--auto-scale-lr",
         action="store_true",
@@ -49,7 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def prepare(arguments: Namespace) -> Config:
+def prepare(arguments: Namespace) -> tuple[Config, bool]:
     """Read the config, apply the options and check that the run can start."""
     export_local_rank(arguments)
     cfg = options.load_config(
@@ -66,20 +70,27 @@ def prepare(arguments: Namespace) -> Config:
     check_inputs(cfg, "train")
     show_data(arguments, cfg, "train", arguments.seed or 0)
     join_cpu_processes(cfg)
-    return cfg
+    return cfg, arguments.allow_partial
 
 
-def run(cfg: Config) -> int:
+def run(prepared: tuple[Config, bool]) -> int:
     """Train.
 
     Raises:
+        WrongRequest: The run cannot be built, its checkpoint is not that of the model, or the
+            machines of the run do not see the same work dir.
         CommandFailed: A checkpoint could not be written, a loss is not finite, or a sample could
             not be loaded.
-        WrongRequest: The machines of the run do not see the same work dir.
     """
+    cfg, allow_partial = prepared
+    with told_as(WrongRequest, ConfigMistake), mistakes_told(cfg):
+        runner = options.build_runner(cfg)
+    with told_as(WrongRequest, ValueError, FileNotFoundError):
+        look_before_training(runner, allow_partial)
     with (
         told_as(CommandFailed, CheckpointNotWritten, Diverged, SampleFailed),
-        told_as(WrongRequest, ResumedApart),
+        told_as(WrongRequest, ConfigMistake, ResumedApart),
+        mistakes_told(cfg, runner),
     ):
-        options.build_runner(cfg).train()
+        runner.train()
     return 0

@@ -4,7 +4,11 @@ import difflib
 import importlib.util
 import os
 import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -59,13 +63,57 @@ def read_config(name: str | Path) -> Config:
         ValueError: it is no config of this kind, or mmengine can't read it.
     """
     path = find_config(str(name))
-    with explained(f"mmengine can't read the config {name}"):
+    with reading_told(name):
         if path.suffix != ".py" or not Config._is_lazy_import(str(path)):
             return Config.fromfile(path)
     raise ValueError(
         f"config {name}: it is Python code with imports, a script or a config of the read_base "
         "kind; the swap takes the text kind, which the zoos have: mmdet::FOLDER/FILE.py"
     )
+
+
+@contextmanager
+def reading_told(name: str | Path) -> Iterator[None]:
+    """Let an error while mmengine reads a config say which file, and which key, is wrong.
+
+    Raises:
+        ValueError: Reading failed.
+    """
+    try:
+        with explained(f"mmengine can't read the config {name}"):
+            yield
+    except ValueError as error:
+        key, value, base, file = merged_at(error.__cause__ or error)
+        if not (isinstance(error.__cause__, TypeError) and isinstance(value, dict)):
+            raise
+        raise ValueError(
+            f"config {file or name}: {key} is a dict, and {_told(base)} in its base, which no dict "
+            f"can be merged into; to replace it: {key.rpartition('.')[2]}=dict(_delete_=True, ...)"
+        ) from error
+
+
+def merged_at(error: BaseException) -> tuple[str, Any, Any, str | None]:
+    """Where mmengine failed to merge one config into another.
+
+    Returns:
+        The key, with dots; its value; what stands there in the base; and the file, which is None
+        where the changes are no file's. All are empty where no merging failed.
+    """
+    keys: list[str] = []
+    value = base = file = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        seen = frame.f_locals
+        if frame.f_code is Config._merge_a_into_b.__code__ and "k" in seen:
+            keys, value = [*keys, str(seen["k"])], seen["v"]
+            holder = seen["b"]
+            base = holder.get(seen["k"]) if isinstance(holder, dict) else holder
+        elif frame.f_code is Config._file2dict.__code__:
+            keys, file = [], str(seen.get("filename"))
+    return ".".join(keys), value, base, file
+
+
+def _told(base: Any) -> str:
+    return "None" if base is None else f"a {type(base).__name__}"
 
 
 def config_files(name: str | Path) -> tuple[Path, ...]:

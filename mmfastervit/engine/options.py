@@ -11,9 +11,8 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmfastervit.config.finding import find_config
+from mmfastervit.config.finding import find_config, merged_at, reading_told
 from mmfastervit.config.tree import leaf_datasets, type_name
-from mmfastervit.explaining import explained
 from mmfastervit.signatures import nearest, options_of
 
 from .devices import has_accelerator
@@ -55,7 +54,7 @@ def load_config(
         ValueError: the file is no config, or an option cannot be applied.
     """
     path = find_config(name)
-    with explained(f"mmengine can't read the config {name}"):
+    with reading_told(name):
         cfg = Config.fromfile(path)
     _merge_options(cfg, cfg_options or {})
     cfg.launcher = launcher
@@ -74,8 +73,24 @@ def _merge_options(cfg: Config, options: dict[str, Any]) -> None:
             )
     try:
         cfg.merge_from_dict(options)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"--cfg-options: {error.args[0]}") from error
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"--cfg-options {_misfit(error)}") from error
+
+
+def _misfit(error: Exception) -> str:
+    """Say which option does not fit the config, and what stands there."""
+    key, value, there, _ = merged_at(error)
+    parent = key.rpartition(".")[0]
+    if isinstance(error, AttributeError):  # mmengine takes keys for strings, and items for dicts
+        return f"{key}: a key below it is no name, or an item of a list is no dict; give it whole"
+    if isinstance(there, (list, tuple)):
+        return f"{key}: {parent} is a list, of items 0 to {len(there) - 1}"
+    if there is None and isinstance(value, dict):
+        whole = ", ".join(f"{name}=..." for name in value)
+        return f"{key} is None in the config; give all of it: '{key}=dict({whole})'"
+    if isinstance(value, dict):
+        return f"{key} is {there!r} in the config, which has nothing below it"
+    return f"{key}: {error.args[0]}"
 
 
 def check_model(cfg: Config) -> None:

@@ -2,8 +2,7 @@
 
 import hashlib
 import random
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,8 +15,9 @@ from mmengine.registry import DATA_SAMPLERS
 from mmengine.runner import Runner
 from torch.utils.data import BatchSampler, DataLoader
 
+from mmfastervit.checkpoint.formats import SHARDED, broken_part
 from mmfastervit.checkpoint.reading import read_checkpoint
-from mmfastervit.checkpoint.sharded import SHARDED, broken_shard, is_sharded, read_rest
+from mmfastervit.checkpoint.sharded import broken_shard, is_sharded, read_rest
 from mmfastervit.registry import HOOKS
 
 from .samples import PassingDataset
@@ -70,25 +70,25 @@ def check_resumable(path: Path) -> None:
         raise ValueError(
             f"{path} is not whole ({broken}): --resume without a path takes one that is"
         )
-    has_optimizer = is_sharded(path) or "optimizer" in content
-    if not has_optimizer or "iter" not in (content.get("meta") or {}):
+    check_has_optimizer({**content, "optimizer": ...} if is_sharded(path) else content, str(path))
+
+
+def check_has_optimizer(content: Mapping[str, Any], source: str) -> None:
+    """Look whether a checkpoint holds what a run goes on from beside the weights.
+
+    Raises:
+        ValueError: It does not.
+    """
+    if "optimizer" not in content or "iter" not in (content.get("meta") or {}):
         raise ValueError(
-            f"{path} holds no state of an optimizer, so that no run can go on from it; to start a "
-            f"new one from its weights: --cfg-options load_from={path}"
+            f"{source} holds no state of an optimizer, so that no run can go on from it; to start "
+            f"a new one from its weights: --cfg-options load_from={source}"
         )
 
 
 def _first_broken_part(path: Path) -> str | None:
-    """What of a checkpoint fails its checksum; of a file of torch's older format nothing can."""
-    if is_sharded(path):
-        return broken_shard(path)
-    if not zipfile.is_zipfile(path):
-        return None
-    try:
-        with zipfile.ZipFile(path) as file:
-            return file.testzip()
-    except (OSError, zipfile.BadZipFile) as error:
-        return str(error)
+    """What of a checkpoint fails its checksum; None where all of it is whole."""
+    return broken_shard(path) if is_sharded(path) else broken_part(path)
 
 
 @HOOKS.register_module()

@@ -12,9 +12,11 @@ from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import BaseLoop, Runner
 
-from mmfastervit.checkpoint.sharded import SHARDED
+from mmfastervit.checkpoint.fitting import fit, unwrapped
+from mmfastervit.checkpoint.formats import SHARDED
 from mmfastervit.files import remove, remove_parts, written_whole
 from mmfastervit.registry import HOOKS
+from mmfastervit.signatures import options_of
 
 from .preemption import PreemptionHook, highest, shield_workers
 from .resuming import ExactResumeHook, newest_whole
@@ -84,6 +86,8 @@ class SafeCheckpointHook(CheckpointHook):
             :class:`~mmfastervit.engine.preemption.PreemptionHook`.
 
     Raises:
+        TypeError: There is no such argument.
+        CheckpointDoesNotFit: While loading: a checkpoint gives nothing of the model.
         CheckpointNotWritten: While training: the disk is full, or the folder can't be written to.
         Diverged: While training: a loss, of whichever process, is not finite.
         ResumedApart: When training begins: processes did not find the same checkpoint.
@@ -96,6 +100,12 @@ class SafeCheckpointHook(CheckpointHook):
     def __init__(
         self, *args: Any, exact_resume: bool = True, stop_on_signals: bool = True, **kwargs: Any
     ):
+        saved = options_of(Runner.save_checkpoint)  # which take what the hook itself does not
+        for name in kwargs:
+            if name not in (*options_of(CheckpointHook), *saved):
+                raise TypeError(
+                    f"{type(self).__name__} got an unexpected keyword argument {name!r}"
+                )
         super().__init__(*args, **kwargs)
         self._companions: list[Hook] = []
         if exact_resume:
@@ -154,6 +164,16 @@ class SafeCheckpointHook(CheckpointHook):
 
     def _here(self, path: str) -> str:
         return os.path.join(self.out_dir, os.path.basename(path))
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Refuse a checkpoint that gives nothing of the model, of which mmengine only warns.
+
+        Raises:
+            CheckpointDoesNotFit: It gives nothing, or values that are no weights.
+        """
+        found = fit(unwrapped(runner.model), checkpoint, str(runner._load_from))
+        if not found.loaded:
+            raise found.refusal()
 
     def save_now(self, runner: Runner, iterations: int) -> str:
         """Save a checkpoint between two that are due; it goes when the next one is written.

@@ -27,7 +27,14 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from mmfastervit.checkpoint.sharded import REST, WEIGHTS, is_sharded, read_rest, write_manifest
+from mmfastervit.checkpoint.sharded import (
+    REST,
+    WEIGHTS,
+    is_sharded,
+    load_shards,
+    read_rest,
+    write_manifest,
+)
 from mmfastervit.config.tree import type_name
 from mmfastervit.models.layers.conv import ConvBlock, Downsample
 from mmfastervit.models.layers.hat import HATBlock
@@ -115,7 +122,7 @@ class ShardedRunner(Runner):
         if not is_sharded(filename):
             return super().load_checkpoint(filename, *args, **kwargs)
         weights = get_model_state_dict(self.model)
-        dcp.load({WEIGHTS: weights}, checkpoint_id=filename)
+        load_shards({WEIGHTS: weights}, Path(filename))
         set_model_state_dict(self.model, weights)
         self._has_loaded = True
         return read_rest(Path(filename))
@@ -134,7 +141,7 @@ class ShardedRunner(Runner):
         super().resume(filename, *args, **kwargs)
         optimizer = self.optim_wrapper.optimizer
         states = get_optimizer_state_dict(self.model, optimizer)
-        dcp.load({"optimizer": states}, checkpoint_id=filename)
+        load_shards({"optimizer": states}, Path(filename))
         set_optimizer_state_dict(self.model, optimizer, states)
 
 

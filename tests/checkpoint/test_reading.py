@@ -1,13 +1,15 @@
 """Files are read whole or refused, and run no code."""
 
+from pathlib import Path
+
 import pytest
 import torch
-from mmengine.runner import load_checkpoint
+from mmengine.runner import CheckpointLoader, load_checkpoint
 from safetensors.torch import save_file
 from support.checkpoints import same, save_with_code
 
 from mmfastervit import FasterViT
-from mmfastervit.checkpoint import load_backbone
+from mmfastervit.checkpoint import load_backbone, reading, zoos
 from mmfastervit.checkpoint.reading import read_checkpoint
 
 
@@ -18,8 +20,8 @@ def test_code_in_a_file_is_refused_and_does_not_run(tmp_path, tiny, legacy):
     tiny.init_cfg = init_cfg
     with pytest.raises(ValueError, match=r"\.mkdir") as error:
         tiny.init_weights()
-    assert "trust_checkpoint=True in init_cfg" in str(error.value)
-    assert "--trust-checkpoint" in str(error.value)
+    assert "evil.pth" in str(error.value)
+    assert "trust" not in str(error.value)
     assert "weights_only" not in str(error.value)
     assert not made.exists()
 
@@ -80,3 +82,35 @@ def test_file_without_weights_is_an_error(tmp_path, tiny, content, message):
     torch.save(content, tmp_path / "empty.pth")
     with pytest.raises(ValueError, match=message):
         load_backbone(tiny, tmp_path / "empty.pth")
+
+
+def test_a_safetensors_file_is_known_by_its_content(tmp_path):
+    save_file({"a": torch.ones(2)}, tmp_path / "weights.pth")
+    assert read_checkpoint(tmp_path / "weights.pth")["state_dict"]["a"].tolist() == [1, 1]
+
+
+def test_weights_come_by_mmengines_storage_clients(tmp_path, monkeypatch):
+    torch.save({"a": torch.ones(2)}, tmp_path / "w.pth")
+
+    class Storage:
+        def get(self, name: str) -> bytes:
+            return Path(tmp_path, Path(name).name).read_bytes()
+
+    monkeypatch.setattr(reading, "get_file_backend", lambda name, backend_args: Storage())
+    assert CheckpointLoader.load_checkpoint("s3://bucket/w.pth")["a"].tolist() == [1, 1]
+    made = save_with_code(tmp_path / "w.pth", {})
+    with pytest.raises(ValueError, match="holds Python objects beside weights"):
+        CheckpointLoader.load_checkpoint("mine:petrel://bucket/w.pth")
+    assert not made.exists()
+
+
+def test_a_classifier_of_mmcls_gives_its_backbone(tmp_path, monkeypatch):
+    weights = {"backbone.a": torch.ones(1), "head.b": torch.ones(1)}
+    torch.save(dict(state_dict=weights), tmp_path / "w.pth")
+    monkeypatch.setitem(zoos.ZOOS, "mmcls://", lambda: {"x": str(tmp_path / "w.pth")})
+    assert list(CheckpointLoader.load_checkpoint("mmcls://x")["state_dict"]) == ["a"]
+
+
+def test_pavi_is_refused():
+    with pytest.raises(ValueError, match=r"pavi://x\.pth: pavi is not read"):
+        CheckpointLoader.load_checkpoint("pavi://x.pth")

@@ -125,7 +125,10 @@ def test_force_never_replaces_a_file_that_the_original_is_read_from(folder, caps
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("load_from = dict(a=1)", "mmengine can't read the config mine.py: TypeError"),
+        (
+            "load_from = dict(a=1)",
+            r"mine\.py: load_from is a dict, and None in its base.*load_from=dict\(_delete_=True",
+        ),
         ("model = dict(", "mmengine can't read the config mine.py: SyntaxError"),
         ("model = dict(neck=dict(num_outs=1))", "the neck FPN .* after ResNet .* AssertionError"),
         ("model = dict(backbone=dict(depth=51))", "the backbone ResNet .*: KeyError"),
@@ -147,3 +150,11 @@ def test_a_result_that_is_wrong_ends_with_one_line_and_is_not_written(folder, ca
     assert status == 1
     assert error.endswith("error: the neck reads another map\n")
     assert list(folder.iterdir()) == []
+
+
+def test_check_opens_the_file_that_is_named(folder, capsys):
+    torch.save(dict(state_dict={"stem.conv1.weight": torch.ones(1)}), "half.pth")
+    status, _, error = ended(capsys, RETINANET, "--pretrained", "half.pth", "--check")
+    assert status == 2
+    assert "half.pth does not fit this FasterViT" in error
+    assert len(error.splitlines()) == 1
