@@ -22,7 +22,7 @@ def default_tta_model(model: ConfigDict, scope: str) -> ConfigDict:
         return ConfigDict(type="SegTTAModel")
     if scope != "mmdet":
         raise ValueError(f"--tta: set tta_model and tta_pipeline, {scope!r} has no default")
-    if "mask_head" in model or "mask_head" in (model.get("roi_head") or {}):
+    if model.get("mask_head") or (model.get("roi_head") or {}).get("mask_head"):
         raise ValueError("--tta: DetTTAModel merges boxes only, and this detector predicts masks")
     test_cfg = model.get("test_cfg") or {}
     box_cfg = test_cfg.get("rcnn") or test_cfg

@@ -247,10 +247,15 @@ class TestTestTimeAugmentation:
                 "TestTimeAug",
             ]
 
-    @pytest.mark.parametrize("model", [dict(mask_head={}), dict(roi_head=dict(mask_head={}))])
+    @pytest.mark.parametrize("model", [dict(mask_head=dict(type="M")), dict(roi_head=dict(mask_head=dict(type="M")))])
     def test_detectors_with_masks_have_no_default(self, model):
         with pytest.raises(ValueError, match="masks"):
             enable_tta(small_config(model=model))
+
+    def test_a_mask_head_that_was_taken_out_predicts_none(self):
+        cfg = small_config(model=dict(mask_head=None, roi_head=dict(mask_head=None)))
+        enable_tta(cfg)
+        assert cfg.model.type == "DetTTAModel"
 
     def test_other_packages_have_no_default(self):
         with pytest.raises(ValueError, match="mmpretrain"):
