@@ -242,7 +242,7 @@ def _check_values(
             lambda counts: _wrong_values(counts, meaning),
             accepted,
         )
-    elif meaning.reduced and background and not total[meaning.classes]:
+    elif background and _shifted(total, meaning):
         yield _maps(
             place,
             maps,
@@ -253,6 +253,14 @@ def _check_values(
             accepted,
         )
     yield from _remarks(place, maps, meaning)
+
+
+def _shifted(total: np.ndarray, meaning: Meaning) -> bool:
+    """Whether 0 is ignored though it seems to be the background, which is then read from 1.
+
+    The last class, one number higher, does not occur, and there is more of 0 than of 1.
+    """
+    return bool(meaning.reduced and not total[meaning.classes] and total[0] > total[1])
 
 
 def _wrong_values(counts: np.ndarray, meaning: Meaning) -> str:

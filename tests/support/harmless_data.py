@@ -155,6 +155,8 @@ FINE: list[Case] = [
     seg("pixels of no known class", maps(lambda m: np.where(m == 2, 255, m), "a")),
     seg("`reduce_zero_label` with values from 1 on", together(
         dataset(reduce_zero_label=True), maps(lambda m: m + 1))),
+    seg("`reduce_zero_label` with a last class that does not occur", together(
+        dataset(reduce_zero_label=True), maps(lambda m: np.where(m == 2, 1, m)))),
     seg("a list of names", names_file("a\nb\n")),
     seg("a list of names with CRLF", names_file("a\r\nb\r\n")),
     seg("no labels where none are read", unlabelled),
