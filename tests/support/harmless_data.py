@@ -142,6 +142,8 @@ FINE: list[Case] = [
         lambda d: [one["pipeline"][1].update(with_mask=False) for one in d.datasets],
         lambda d: d.cfg["test_evaluator"].update(metric="bbox"))),
     det("no labels where none are read", unlabelled),
+    det("no labels where empty ones are made up", together(unlabelled, lambda d: [
+        one["pipeline"].append(dict(type="LoadEmptyAnnotations")) for one in d.datasets])),
     det("data in a wrapper", wrapped("RepeatDataset", times=3)),
     det("classes in a file", lambda d: (d.root / "classes.txt").write_text("cat\ndog\nbird\n")
         and dataset(metainfo=dict(classes=str(d.root / "classes.txt")))(d)),
