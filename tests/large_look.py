@@ -1,6 +1,6 @@
 """A look at data of COCO's size, timed: 118 287 images, 860 001 annotations with polygons.
 
-    python tests/large_look.py [FOLDER]
+    PYTHONPATH=. python tests/large_look.py [FOLDER]
 
 The annotation file, of about 450 MB as COCO's is, is made in FOLDER (by default a temporary one)
 and kept there. The names lead to a few pictures.
@@ -95,9 +95,8 @@ def main(folder: Path) -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(report.told())
     size = (folder / "data.json").stat().st_size / 1e6
-    print(
-        f"{len(report.faults)} faults; {size:.0f} MB in {seconds:.1f} s, {memory:.1f} GiB at most"
-    )
+    print(f"{len(report.faults)} faults in {size:.0f} MB")
+    print(f"{seconds:.1f} s, {busy:.1f} s of a processor, {memory:.1f} GiB at most")
 
 
 if __name__ == "__main__":

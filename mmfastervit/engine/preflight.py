@@ -19,6 +19,7 @@ from mmfastervit.config.tree import (
     type_name,
     walk,
 )
+from mmfastervit.explaining import explained
 from mmfastervit.inspection import FaultyData, Opening, look_at
 
 _STAGES = {"train": ("train", "val"), "test": ("test",)}
@@ -121,7 +122,8 @@ def check_data(cfg: Config, mode: str, seed: int = 0) -> str:
     """
     if os.environ.get(_RANKS.get(cfg.launcher, ""), "0") != "0":
         return ""
-    report = look_at(cfg, _STAGES[mode], Opening(seed=seed))
+    with explained("the look at the data failed, and --no-check starts the run without it"):
+        report = look_at(cfg, _STAGES[mode], Opening(seed=seed))
     if report.faults:
         raise FaultyData(f"{report.told_faults()}\n\n--no-check starts the run all the same")
     return f"the data of this run:\n{report.told()}"

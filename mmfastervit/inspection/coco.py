@@ -121,11 +121,9 @@ def _check_objects_left(
     if not needs.labels:
         return
     counts = learned_by_class(source, lists, objects)
-    classes = np.array([str(entry.get("name")) for entry in lists["categories"]])
-    total = np.bincount(objects.category[objects.learned], minlength=len(classes))
-    if source.classes is not None and not sum(counts.values()):
-        if any(finding.is_fault for finding in in_file):
-            return
+    if source.classes is None or any(counts.values()):
+        yield from _remarks_on_classes(path, source, lists, objects, counts)
+    elif not any(finding.is_fault for finding in in_file):
         purpose = "learned" if needs.training else "compared"
         has = f"{len(lists['annotations'])} annotations, {len(lists['images'])} images"
         yield Finding(
@@ -134,13 +132,20 @@ def _check_objects_left(
             accepted="annotations with a box inside their image, of one of the classes",
             remedy="label objects; a crowd (`iscrowd` 1) is none to learn",
         )
-        return
+
+
+def _remarks_on_classes(
+    path: Path, source: Source, lists: dict, objects: Objects, counts: dict[str, int]
+) -> Iterator[Finding]:
+    """Classes without objects, and categories without a class."""
     without = [name for name, count in counts.items() if not count]
     if without:
         yield Finding(str(path), f"no object of: {', '.join(without)}", is_fault=False)
-    unused = [i for i, name in enumerate(classes) if name not in (source.classes or classes)]
+    names = [str(entry.get("name")) for entry in lists["categories"]]
+    total = np.bincount(objects.category[objects.learned], minlength=len(names))
+    unused = [i for i, name in enumerate(names) if name not in (source.classes or names)]
     if unused:
-        listed = some(f"{classes[i]}: {total[i]} objects" for i in unused)
+        listed = some(f"{names[i]}: {total[i]} objects" for i in unused)
         what = "not among the config's classes; objects left out"
         yield Finding(str(path), what, "category", len(unused), listed, is_fault=False)
 

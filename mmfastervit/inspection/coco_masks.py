@@ -17,7 +17,7 @@ _CODE = "{'size': [height, width], 'counts': ...} of the image's size"
 _NUMBERS = {int, float}
 _LEAST = 6  # numbers of a polygon
 
-# What can be wrong, what is right, what to do, and whether the object is only left out.
+# What can be wrong, what is right, what to do, and whether it only costs the object.
 _KINDS: dict[str, tuple[str, str, bool]] = {
     "no `segmentation`, and masks are trained or compared": (
         _POLYGON,
@@ -48,7 +48,7 @@ _KINDS: dict[str, tuple[str, str, bool]] = {
     "`segmentation` lies outside of its `bbox`": (
         "points in pixels of the image, inside the box",
         "look whether both are of this image, and in pixels",
-        False,
+        True,
     ),
     "the run-length code is of another size than the image": (_CODE, "write it anew", False),
     "the run-length code has height and width swapped": (

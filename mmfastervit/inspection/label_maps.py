@@ -103,6 +103,19 @@ class Meaning:
         """Pixels of each label (256,), from those of each value."""
         return np.bincount(self.table, weights=counts, minlength=_VALUES).astype(np.int64)
 
+    def has_class(self, counts: np.ndarray) -> bool:
+        """Whether any pixel is of a label that is not ignored."""
+        labels = self.labels(counts)
+        return bool(labels[np.arange(_VALUES) != self.ignored].any())
+
+    @property
+    def accepted(self) -> str:
+        """The values that maps may have, in words."""
+        first = 1 if self.reduced else 0
+        classes = f"{first} to {self.classes - 1 + first} for the {self.classes} classes"
+        unknown = f"0 and {self.ignored}" if self.reduced else self.ignored
+        return f"{classes}, {unknown} where no class is known"
+
     def wrong_values(self, counts: np.ndarray) -> list[int]:
         """The values that become neither a class nor what is ignored."""
         bad = (self.table >= self.classes) & (self.table != self.ignored) & (counts > 0)
@@ -200,9 +213,7 @@ def _all_ignored(
     place: str, maps: Sequence[LabelMap], total: np.ndarray, meaning: Meaning
 ) -> Finding | None:
     """Maps without a single pixel of a class."""
-    labels = meaning.labels(total)
-    labels[meaning.ignored] = 0
-    if labels.any():
+    if meaning.has_class(total):
         return None
     why = " (reduce_zero_label=True ignores 0)" if meaning.reduced else ""
     return _maps(
@@ -224,14 +235,9 @@ def _check_values(
 ) -> Iterator[Finding]:
     """Compare values with class numbers."""
     wrong = [one for one in maps if meaning.wrong_values(one.counts)]
-    first = 1 if meaning.reduced else 0
-    accepted = f"{first} to {meaning.classes - 1 + first} for the {meaning.classes} classes"
-    if meaning.reduced:
-        accepted = f"{accepted}, 0 and {meaning.ignored} where no class is known"
-    else:
-        accepted = f"{accepted}, {meaning.ignored} where no class is known"
+    after_last = total[meaning.classes : meaning.classes + 1].sum()
     if wrong:
-        starts_at_one = not meaning.reduced and not total[0] and total[meaning.classes]
+        starts_at_one = not meaning.reduced and not total[0] and after_last
         yield _maps(
             place,
             wrong,
@@ -240,9 +246,10 @@ def _check_values(
             if starts_at_one
             else "correct the values, or name all classes and set num_classes of the heads",
             lambda counts: _wrong_values(counts, meaning),
-            accepted,
+            meaning.accepted,
         )
-    elif meaning.reduced and background and not total[meaning.classes]:
+    elif background and meaning.reduced and not after_last and total[0] > total[1]:
+        # 0 is ignored, though there is more of it than of 1, which is taken for the background
         yield _maps(
             place,
             maps,
@@ -250,7 +257,7 @@ def _check_values(
             " `background`; the last class does not occur",
             "write reduce_zero_label=False into the data set and into LoadAnnotations",
             _values,
-            accepted,
+            meaning.accepted,
         )
     yield from _remarks(place, maps, meaning)
 
@@ -262,12 +269,7 @@ def _wrong_values(counts: np.ndarray, meaning: Meaning) -> str:
 
 
 def _remarks(place: str, maps: Sequence[LabelMap], meaning: Meaning) -> Iterator[Finding]:
-    empty = []
-    for one in maps:
-        labels = meaning.labels(one.counts)
-        labels[meaning.ignored] = 0
-        if not labels.any():
-            empty.append(one)
+    empty = [one for one in maps if not meaning.has_class(one.counts)]
     if empty:
         what = "nothing but ignored pixels"
         yield _maps(place, empty, what, "", _values, is_fault=False)

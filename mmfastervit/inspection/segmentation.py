@@ -173,6 +173,6 @@ def _histogram(classes: tuple[str, ...], meaning: Meaning, counts: np.ndarray) -
         order = np.argsort(-labels[: len(classes)])
         absent = int((labels[: len(classes)] == 0).sum())
         known = [known[i] for i in order[:20]] + [f"... ({absent} classes do not occur)"]
-    if meaning.ignored >= len(classes) and labels[meaning.ignored]:
+    if len(classes) <= meaning.ignored < len(labels) and labels[meaning.ignored]:
         known.append(f"ignored {shares[meaning.ignored]:.1f} %")
     return ", ".join(known)

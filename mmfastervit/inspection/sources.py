@@ -88,7 +88,11 @@ class Source:
     def annotation_loaders(self) -> list[dict]:
         """The transforms that load annotations; where there are none the data need no labels."""
         pipeline = transforms(self.cfg.get("pipeline"))
-        return [part for name, part in pipeline if loads_annotations(name)]
+        return [
+            part
+            for name, part in pipeline
+            if loads_annotations(name) and name != "LoadEmptyAnnotations"
+        ]
 
 
 def sources(cfg: Config, stages: Sequence[str]) -> list[Source]:

@@ -538,7 +538,8 @@ SEG_MAP_CASES = [
     seg("label maps of nothing but 0 with `reduce_zero_label`",
         together(dataset(reduce_zero_label=True), maps(lambda m: m * 0)),
         "nothing but ignored pixels (reduce_zero_label=True ignores 0)"),
-    seg("`reduce_zero_label` where 0 is the background", dataset(reduce_zero_label=True),
+    seg("`reduce_zero_label` where 0 is the background", together(
+        dataset(reduce_zero_label=True), maps(lambda m: np.where(m == 1, 0, m), "a")),
         "reduce_zero_label=True, which ignores 0", "`background`", "reduce_zero_label=False"),
     seg("`reduce_zero_label` in the pipeline and not in the data set",
         lambda d: [one["pipeline"][1].update(reduce_zero_label=True) for one in d.datasets],

@@ -142,6 +142,8 @@ FINE: list[Case] = [
         lambda d: [one["pipeline"][1].update(with_mask=False) for one in d.datasets],
         lambda d: d.cfg["test_evaluator"].update(metric="bbox"))),
     det("no labels where none are read", unlabelled),
+    det("no labels where empty ones are made up", together(unlabelled, lambda d: [
+        one["pipeline"].append(dict(type="LoadEmptyAnnotations")) for one in d.datasets])),
     det("data in a wrapper", wrapped("RepeatDataset", times=3)),
     det("classes in a file", lambda d: (d.root / "classes.txt").write_text("cat\ndog\nbird\n")
         and dataset(metainfo=dict(classes=str(d.root / "classes.txt")))(d)),
@@ -155,6 +157,8 @@ FINE: list[Case] = [
     seg("pixels of no known class", maps(lambda m: np.where(m == 2, 255, m), "a")),
     seg("`reduce_zero_label` with values from 1 on", together(
         dataset(reduce_zero_label=True), maps(lambda m: m + 1))),
+    seg("`reduce_zero_label` with a last class that does not occur", together(
+        dataset(reduce_zero_label=True), maps(lambda m: np.where(m == 2, 1, m)))),
     seg("a list of names", names_file("a\nb\n")),
     seg("a list of names with CRLF", names_file("a\r\nb\r\n")),
     seg("no labels where none are read", unlabelled),
