@@ -116,7 +116,18 @@ def told(configs, tmp_path, monkeypatch, capsys):
     return run
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+QUICK = [  # the others differ in the key alone
+    *(f"{what} of the optimizer" for what in ("type", "argument")),
+    *(f"{what} of a transform" for what in ("type", "argument")),
+    *(f"{what} of a hook" for what in ("type", "argument")),
+    *(f"{what} of the backbone" for what in ("type", "argument", "value")),
+]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(one, marks=() if one in QUICK else pytest.mark.slow) for one in MISTAKES],
+)
 def test_a_mistake_is_named_with_its_key(name, told):
     option, words = MISTAKES[name]
     task = TASKS[len(name) % 2] if name != "type of a loss" else "det"
@@ -150,7 +161,13 @@ CHANNELS = {
 }
 
 
-@pytest.mark.parametrize(("task", "option"), CHANNELS)
+@pytest.mark.parametrize(
+    ("task", "option"),
+    [
+        pytest.param(*case, marks=pytest.mark.slow if index % 2 else ())
+        for index, case in enumerate(CHANNELS)
+    ],
+)
 def test_channels_that_do_not_meet_are_told_in_the_first_step(task, option, told):
     status, line = told(task, option)
     assert CHANNELS[task, option] in line
