@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
-from support.faulty_checkpoints import CLASSIFIER, FAULTS, Case, case_of
+from support.faulty_checkpoints import CLASSIFIER, FAULTS, Case, case_of, rows
 from support.little_runs import TASKS, draw, little_run, quicken, written
 
 from mmfastervit.checkpoint.fitting import CheckpointDoesNotFit
@@ -79,7 +79,7 @@ def test_a_fault_is_told_in_one_line(fault, task, runs, here, capsys):
 
 def test_the_table_is_as_long_as_is_said():
     assert sum(len(fault.tasks) for fault in FAULTS) >= 80
-    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+    assert len({(command, wrong) for command, wrong, _ in rows()}) == len(FAULTS)
 
 
 @pytest.fixture(scope="module")

@@ -70,6 +70,15 @@ MISTAKES = {
         f"{IN}.type='Cocodataset': no dataset has that name",
     ),
     "argument of the data set": (f"{IN}.ann_fil=x", f"{IN}.ann_fil: "),
+    "argument of the data loader": (
+        "train_dataloader.num_worker=2",
+        "train_dataloader.num_worker: there is no 'num_worker' here, did you mean 'num_workers'?",
+    ),
+    "multiplier of the optimizer": (
+        "optim_wrapper.paramwise_cfg.norm_decy_mult=0",
+        "optim_wrapper.paramwise_cfg.norm_decy_mult: there is no such setting, did you mean "
+        "'norm_decay_mult'?",
+    ),
     "type of the sampler": (
         "train_dataloader.sampler.type=DefaultSamplr",
         "train_dataloader.sampler.type='DefaultSamplr': no data sampler has that name, did you "
@@ -118,6 +127,8 @@ def told(configs, tmp_path, monkeypatch, capsys):
 
 QUICK = [  # the others differ in the key alone
     *(f"{what} of the optimizer" for what in ("type", "argument")),
+    "argument of the data loader",
+    "multiplier of the optimizer",
     *(f"{what} of a transform" for what in ("type", "argument")),
     *(f"{what} of a hook" for what in ("type", "argument")),
     *(f"{what} of the backbone" for what in ("type", "argument", "value")),

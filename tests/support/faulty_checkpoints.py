@@ -492,3 +492,8 @@ def case_of(task: str, checkpoints: dict[str, dict], folder: Path) -> Case:
     """The material of a fault, copied so that it may be changed."""
     other = "seg" if task == "det" else "det"
     return Case(task, *map(copy.deepcopy, (checkpoints[task], checkpoints[other])), folder)
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """The table for a reader: the command, what is wrong, and the words of the message."""
+    return [(fault.command, fault.wrong, fault.words(fault.tasks[0])) for fault in FAULTS]
