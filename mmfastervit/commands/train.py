@@ -67,6 +67,7 @@ def prepare(arguments: Namespace) -> tuple[Config, bool]:
     options.set_randomness(cfg, arguments.seed, arguments.deterministic)
     options.set_resume(cfg, arguments.resume)
     options.settle_precision(cfg)
+    options.check_paramwise(cfg)
     check_inputs(cfg, "train")
     show_data(arguments, cfg, "train", arguments.seed or 0)
     join_cpu_processes(cfg)

@@ -113,7 +113,7 @@ def merged_at(error: BaseException) -> tuple[str, Any, Any, str | None]:
 
 
 def _told(base: Any) -> str:
-    return "None" if base is None else f"a {type(base).__name__}"
+    return "None" if base is None else f"{type(base).__name__} {base!r:.40}"
 
 
 def config_files(name: str | Path) -> tuple[Path, ...]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import OPTIMIZERS, Registry, build_from_cfg
+from torch.utils.data import DataLoader
 
-from mmfastervit.signatures import nearest, options_through
+from mmfastervit.signatures import nearest, options_of, options_through
 
 from .tree import dotted, value_at, walk
 
@@ -32,7 +33,7 @@ def explain(error: Exception, cfg: Config) -> str:
     walked = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
     built = [frame for frame in walked if frame.f_code is build_from_cfg.__code__]
     if not built:
-        return told(error)
+        return _bare(error, cfg)
     part, scope = built[-1].f_locals, built[-1].f_locals["registry"]
     node = part["cfg"]
     key = place_of(node, cfg)
@@ -51,6 +52,18 @@ def explain(error: Exception, cfg: Config) -> str:
     if isinstance(error, TypeError) and lacking:
         return f"{key}: {name} needs {lacking[1]}"
     return f"{key}: {name} cannot be built: {told(error)}"
+
+
+def _bare(error: Exception, cfg: Config) -> str:
+    """What failed outside of the registries, as the data loaders, which mmengine makes itself."""
+    unknown = _UNKNOWN_OPTION.search(str(error)) if isinstance(error, TypeError) else None
+    keys = [
+        dotted(path) for path, _ in walk(cfg.to_dict()) if unknown and path[-1:] == (unknown[1],)
+    ]
+    if not (unknown and keys):
+        return told(error)
+    known = options_of(DataLoader) if "DataLoader" in str(error) else ()
+    return f"{keys[0]}: there is no {unknown[1]!r} here{nearest(unknown[1], known)}"
 
 
 def place_of(node: Any, cfg: Config) -> str:

@@ -32,6 +32,17 @@ _RUNNER_EXTRAS = {
     "tta_model",
     "tta_pipeline",
 }
+_PARAMWISE_READER = "DefaultOptimWrapperConstructor"
+_PARAMWISE = (  # as it reads them, without asking for others
+    "bias_decay_mult",
+    "bias_lr_mult",
+    "bypass_duplicate",
+    "custom_keys",
+    "dcn_offset_lr_mult",
+    "dwconv_decay_mult",
+    "flat_decay_mult",
+    "norm_decay_mult",
+)
 _DRAWING_HOOKS = {"mmdet": "DetVisualizationHook", "mmseg": "SegVisualizationHook"}
 
 
@@ -152,6 +163,20 @@ def _wrapper_kind(cfg: Config) -> str:
     if not cfg.get("optim_wrapper"):
         raise ValueError("this config cannot be trained: it has no optim_wrapper")
     return type_name(cfg.optim_wrapper.get("type", "OptimWrapper"))
+
+
+def check_paramwise(cfg: Config) -> None:
+    """Raise ValueError where the settings by parameter have one that mmengine would pass over.
+
+    Constructors of others read settings of their own.
+    """
+    wrapper = cfg.get("optim_wrapper") or {}
+    if type_name(wrapper.get("constructor", _PARAMWISE_READER)) != _PARAMWISE_READER:
+        return
+    for name in wrapper.get("paramwise_cfg") or {}:
+        if name not in _PARAMWISE:
+            key = f"optim_wrapper.paramwise_cfg.{name}"
+            raise ValueError(f"{key}: there is no such setting{nearest(name, _PARAMWISE)}")
 
 
 def enable_auto_scale_lr(cfg: Config) -> None:

@@ -70,6 +70,15 @@ MISTAKES = {
         f"{IN}.type='Cocodataset': no dataset has that name",
     ),
     "argument of the data set": (f"{IN}.ann_fil=x", f"{IN}.ann_fil: "),
+    "argument of the data loader": (
+        "train_dataloader.num_worker=2",
+        "train_dataloader.num_worker: there is no 'num_worker' here, did you mean 'num_workers'?",
+    ),
+    "multiplier of the optimizer": (
+        "optim_wrapper.paramwise_cfg.norm_decy_mult=0",
+        "optim_wrapper.paramwise_cfg.norm_decy_mult: there is no such setting, did you mean "
+        "'norm_decay_mult'?",
+    ),
     "type of the sampler": (
         "train_dataloader.sampler.type=DefaultSamplr",
         "train_dataloader.sampler.type='DefaultSamplr': no data sampler has that name, did you "
@@ -116,7 +125,20 @@ def told(configs, tmp_path, monkeypatch, capsys):
     return run
 
 
-@pytest.mark.parametrize("name", MISTAKES)
+QUICK = [  # the others differ in the key alone
+    *(f"{what} of the optimizer" for what in ("type", "argument")),
+    "argument of the data loader",
+    "multiplier of the optimizer",
+    *(f"{what} of a transform" for what in ("type", "argument")),
+    *(f"{what} of a hook" for what in ("type", "argument")),
+    *(f"{what} of the backbone" for what in ("type", "argument", "value")),
+]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(one, marks=() if one in QUICK else pytest.mark.slow) for one in MISTAKES],
+)
 def test_a_mistake_is_named_with_its_key(name, told):
     option, words = MISTAKES[name]
     task = TASKS[len(name) % 2] if name != "type of a loss" else "det"
@@ -150,7 +172,13 @@ CHANNELS = {
 }
 
 
-@pytest.mark.parametrize(("task", "option"), CHANNELS)
+@pytest.mark.parametrize(
+    ("task", "option"),
+    [
+        pytest.param(*case, marks=pytest.mark.slow if index % 2 else ())
+        for index, case in enumerate(CHANNELS)
+    ],
+)
 def test_channels_that_do_not_meet_are_told_in_the_first_step(task, option, told):
     status, line = told(task, option)
     assert CHANNELS[task, option] in line

@@ -1,5 +1,6 @@
 """What the command-line options do to a config."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -57,11 +58,41 @@ class TestLoadConfig:
         with pytest.raises(ValueError, match="did you mean 'train_cfg'"):
             load_config(write_config(tmp_path), {"trian_cfg.max_epochs": 1})
 
-    @pytest.mark.parametrize("option", ["model.heads.5.a", "model.depth.a"])
-    def test_an_option_that_does_not_fit_is_refused(self, tmp_path, option):
-        path = write_config(tmp_path, "model = dict(heads=[dict(a=1)], depth=3)\n")
-        with pytest.raises(ValueError, match="--cfg-options"):
-            load_config(path, {option: 1})
+    @pytest.mark.parametrize(
+        ("option", "value", "message"),
+        [
+            ("model.heads.5.a", 1, "model.heads.5: model.heads is a list, of items 0 to 0"),
+            ("model.heads.x.a", 1, "model.heads.x: model.heads is a list, of items 0 to 0"),
+            ("model.depth.a", 1, "model.depth is 3 in the config, which has nothing below it"),
+            ("model.name", dict(a=1), "model.name is 'x' in the config, which has nothing below"),
+            ("model.neck.a.b", 1, "is None in the config; give all of it: 'model.neck=dict(a=..."),
+            ("model.neck", dict(a=1), "give all of it: 'model.neck=dict(a=...)'"),
+            ("model", {1: 2}, "model.1: a key below it is no name"),
+            ("model.heads.0", 3, "model.heads.0: a key below it is no name, or an item of a list"),
+        ],
+    )
+    def test_an_option_that_does_not_fit_is_refused(self, tmp_path, option, value, message):
+        text = "model = dict(heads=[dict(a=1)], depth=3, name='x', neck=None)\n"
+        with pytest.raises(ValueError, match=rf"^--cfg-options .*{re.escape(message)}"):
+            load_config(write_config(tmp_path, text), {option: value})
+
+    @pytest.mark.parametrize(
+        ("base", "kind"), [("None", "None"), ("'x'", "str 'x'"), ("3", "int 3")]
+    )
+    def test_a_dict_on_what_is_none_is_told_with_file_and_key(self, tmp_path, base, kind):
+        (tmp_path / "base.py").write_text(f"model = dict(neck=dict(norm={base}))\n")
+        (tmp_path / "middle.py").write_text(
+            "_base_ = 'base.py'\nmodel = dict(neck=dict(norm=dict(type='BN')))\n"
+        )
+        path = write_config(tmp_path, "_base_ = 'middle.py'\n")
+        with pytest.raises(
+            ValueError, match=rf"middle\.py: model\.neck\.norm is .*, and {kind} in"
+        ):
+            load_config(path)
+        (tmp_path / "middle.py").write_text(
+            "_base_ = 'base.py'\nmodel = dict(neck=dict(norm=dict(_delete_=True, type='BN')))\n"
+        )
+        assert load_config(path).model.neck.norm.type == "BN"
 
 
 class TestPrecision:
@@ -247,7 +278,9 @@ class TestTestTimeAugmentation:
                 "TestTimeAug",
             ]
 
-    @pytest.mark.parametrize("model", [dict(mask_head=dict(type="M")), dict(roi_head=dict(mask_head=dict(type="M")))])
+    @pytest.mark.parametrize(
+        "model", [dict(mask_head=dict(type="M")), dict(roi_head=dict(mask_head=dict(type="M")))]
+    )
     def test_detectors_with_masks_have_no_default(self, model):
         with pytest.raises(ValueError, match="masks"):
             enable_tta(small_config(model=model))

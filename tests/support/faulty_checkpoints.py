@@ -96,6 +96,7 @@ class Fault:
 
 
 def _not_finite(value: Tensor, what: float) -> Tensor:
+    value = value.clone()
     value.view(-1)[-1] = what
     return value
 
@@ -488,7 +489,24 @@ FAULTS = [
 ]
 
 
-def case_of(task: str, checkpoints: dict[str, dict], folder: Path) -> Case:
-    """The material of a fault, copied so that it may be changed."""
+def case_of(
+    task: str, checkpoints: dict[str, dict], folder: Path, with_optimizer: bool = False
+) -> Case:
+    """The material of a fault, copied so that it may be changed, but for the weights' values."""
     other = "seg" if task == "det" else "det"
-    return Case(task, *map(copy.deepcopy, (checkpoints[task], checkpoints[other])), folder)
+    return Case(task, *(_copied(checkpoints[t], with_optimizer) for t in (task, other)), folder)
+
+
+def _copied(checkpoint: dict[str, Any], with_optimizer: bool) -> dict[str, Any]:
+    weights = OrderedDict(checkpoint["state_dict"])
+    weights._metadata = checkpoint["state_dict"]._metadata
+    copied = dict(state_dict=weights, meta=copy.deepcopy(checkpoint["meta"]))
+    if with_optimizer:  # hundreds of tensors
+        rest = {key: value for key, value in checkpoint.items() if key not in copied}
+        copied |= copy.deepcopy(rest)
+    return copied
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """The table for a reader: the command, what is wrong, and the words of the message."""
+    return [(fault.command, fault.wrong, fault.words(fault.tasks[0])) for fault in FAULTS]
