@@ -11,9 +11,9 @@ from argparse import ArgumentParser, Namespace
 from mmengine.config import Config
 
 from mmfastervit.engine import options
+from mmfastervit.engine.checkpoint_fit import look_before_training
+from mmfastervit.engine.config_mistakes import ConfigMistake, mistakes_told
 from mmfastervit.engine.devices import join_cpu_processes
-from mmfastervit.engine.looking import look_before_training
-from mmfastervit.engine.mistakes import ConfigMistake, mistakes_told
 from mmfastervit.engine.preflight import check_inputs
 from mmfastervit.engine.samples import SampleFailed
 from mmfastervit.engine.saving import CheckpointNotWritten, Diverged, ResumedApart
@@ -26,7 +26,7 @@ from .arguments import (
     export_local_rank,
     told_as,
 )
-from .looking import show_data
+from .data_look import show_data
 
 
 def add_arguments(parser: ArgumentParser) -> None:

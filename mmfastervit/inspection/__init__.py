@@ -13,7 +13,7 @@ reports what it found: faults, which spoil or end a run, and remarks. One file a
 """
 
 from .findings import FaultyData, Finding, Report
-from .looking import STAGES, look_at
+from .inspecting import STAGES, look_at
 from .pictures import Opening
 
 __all__ = ["STAGES", "FaultyData", "Finding", "Opening", "Report", "look_at"]

@@ -12,7 +12,7 @@ from support.little_runs import TASKS, draw, little_run, quicken, written
 from mmfastervit.checkpoint.fitting import CheckpointDoesNotFit
 from mmfastervit.checkpoint.reading import read_checkpoint
 from mmfastervit.commands import main
-from mmfastervit.engine.looking import look_before_test, look_before_training
+from mmfastervit.engine.checkpoint_fit import look_before_test, look_before_training
 
 COMMANDS = {
     "test": lambda config, path: ["test", config, path],
@@ -138,7 +138,9 @@ def test_a_good_file_passes_in_silence(kind, task, runs, built, here, caplog):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_part_is_enough_where_that_is_asked_for(task, runs, built, here, monkeypatch):
     told = []
-    monkeypatch.setattr("mmfastervit.engine.looking.print_log", lambda text, **_: told.append(text))
+    monkeypatch.setattr(
+        "mmfastervit.engine.checkpoint_fit.print_log", lambda text, **_: told.append(text)
+    )
     case = case_of(task, runs[1], here)
     path = case.without(f"{CLASSIFIER[task]}.bias")
     with pytest.raises(ValueError, match="--allow-partial"):
@@ -155,7 +157,9 @@ def test_a_part_is_enough_where_that_is_asked_for(task, runs, built, here, monke
 @pytest.mark.parametrize("task", TASKS)
 def test_a_new_run_may_start_from_other_heads_and_says_so(task, runs, built, here, monkeypatch):
     told = []
-    monkeypatch.setattr("mmfastervit.engine.looking.print_log", lambda text, **_: told.append(text))
+    monkeypatch.setattr(
+        "mmfastervit.engine.checkpoint_fit.print_log", lambda text, **_: told.append(text)
+    )
     case = case_of(task, runs[1], here)
     runner = built[task]
     monkeypatch.setattr(runner, "_load_from", str(case.without(CLASSIFIER[task])))

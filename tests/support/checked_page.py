@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mmfastervit.inspection import Finding, look_at
+from support.faulty_checkpoints import rows as checkpoints
 from support.faulty_data import CASES, Case
 from support.harmless_data import FINE, REMARKS
 from support.pages import ROOT
@@ -34,6 +35,14 @@ COCO's own training set has some.
 | what is odd | what you see |
 |---|---|"""
 
+_CHECKPOINTS = """## Faults of checkpoints
+
+What a run tests, goes on from or starts from is looked at as well, and refused in one line that names
+the file: exit code 2. [What may be done](troubleshooting.md#weights) stands there.
+
+| what is wrong with the file | command | what is said of it |
+|---|---|---|"""
+
 
 def data_faults() -> str:
     """The faults of data, a table for each task."""
@@ -55,7 +64,16 @@ def fine_data() -> str:
     return f"## Fine, and passed over in silence\n\n{lines}\n"
 
 
-SECTIONS = (data_faults, odd_data, fine_data)  # of the page, in this order
+def faulty_checkpoints() -> str:
+    """The faults of checkpoints."""
+    rows = "\n".join(
+        f"| {_cell(wrong)} | `{command}` | ... {_cell(said.strip())} ... |"
+        for command, wrong, said in checkpoints()
+    )
+    return f"{_CHECKPOINTS}\n{rows}\n"
+
+
+SECTIONS = (data_faults, odd_data, fine_data, faulty_checkpoints)  # of the page, in this order
 
 
 def render() -> str:
