@@ -37,8 +37,8 @@ COCO's own training set has some.
 
 _CHECKPOINTS = """## Faults of checkpoints
 
-What a run tests, goes on from or starts from is looked at as well, and refused in one line that names
-the file: exit code 2. [What may be done](troubleshooting.md#weights) stands there.
+What a run tests, goes on from or starts from is looked at as well, and refused in one line that
+names the file: exit code 2. [What may be done](troubleshooting.md#weights) stands there.
 
 | what is wrong with the file | command | what is said of it |
 |---|---|---|"""
