@@ -21,6 +21,11 @@ class BFloat16OptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Let the model compute in bfloat16."""
-        with super().optim_context(model), torch.autocast(get_device(), torch.bfloat16):
+        """Let the model compute in bfloat16.
+
+        Without autocast's cache, which keeps the weights in bfloat16 to the end of the forward
+        pass: all of them, where those in full precision are in shards.
+        """
+        precision = torch.autocast(get_device(), torch.bfloat16, cache_enabled=False)
+        with super().optim_context(model), precision:
             yield

@@ -112,6 +112,53 @@ def test_train_then_test_by_the_tools(tmp_path, monkeypatch, capsys):
     assert len(load("o/out.pkl")) == 16
 
 
+ARCH = "dict(dim=8,in_dim=8,depths=(1,1,2,1),num_heads=(1,1,2,2),_delete_=True)"
+TINY = {
+    DET: [f"model.backbone.arch={ARCH}", "model.neck.in_channels=[8,16,32,64]"],
+    SEG: [
+        f"model.backbone.arch={ARCH}",
+        "model.decode_head.in_channels=[8,16,32,64]",
+        "model.auxiliary_head.in_channels=32",
+    ],
+}
+
+
+@pytest.fixture
+def _computing_freely():
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.deterministic = False
+
+
+@pytest.mark.usefixtures("_computing_freely")
+@pytest.mark.parametrize(
+    ("config", "given"),
+    [
+        (DET, ["--deterministic"]),
+        pytest.param(DET, [], marks=pytest.mark.slow),
+        pytest.param(SEG, ["--deterministic"], marks=pytest.mark.slow),
+        pytest.param(SEG, [], marks=pytest.mark.slow),
+    ],
+)
+def test_two_runs_of_a_seed_are_identical(config, given, folder, monkeypatch, capsys):
+    """On a CPU without ``--deterministic``, too."""
+    monkeypatch.chdir(folder)
+    options = ["--seed", "3", *given, "--cfg-options", *SMALL[config], *TINY[config]]
+    for part in ("train_dataloader", "val_dataloader"):
+        options += [f"{part}.num_workers=0", f"{part}.persistent_workers=False"]
+    ends = []
+    for name in ("first", "second"):
+        work_dir = Path("identical", *given, config.stem, name)
+        run_here(
+            "train.py",
+            ["train.py", str(config), "--work-dir", str(work_dir), *options],
+            monkeypatch,
+        )
+        ends.append(work_dir / CHECKPOINT[config])
+    assert torch.are_deterministic_algorithms_enabled() == bool(given)
+    assert_ended_alike(*ends)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "length", "first", "last"),
