@@ -134,9 +134,9 @@ def _computing_freely():
 @pytest.mark.parametrize(
     ("config", "given"),
     [
-        (DET, ["--deterministic"]),
+        (SEG, ["--deterministic"]),
+        pytest.param(DET, ["--deterministic"], marks=pytest.mark.slow),
         pytest.param(DET, [], marks=pytest.mark.slow),
-        pytest.param(SEG, ["--deterministic"], marks=pytest.mark.slow),
         pytest.param(SEG, [], marks=pytest.mark.slow),
     ],
 )
