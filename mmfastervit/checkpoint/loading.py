@@ -250,7 +250,7 @@ def _some(what: str, names: list[str]) -> list[str]:
 def _advise(model: nn.Module, content: Content) -> str:
     """Say which architecture weights look like that do not fit."""
     stem = content.weights.get(STEM)
-    if stem is not None and stem.shape[1] != model.in_channels:
+    if stem is not None and stem.ndim == 4 and stem.shape[1] != model.in_channels:
         return (
             f"Its stem reads images of {stem.shape[1]} channels, the model's in_channels is "
             f"{model.in_channels}: adapt_channels=True in init_cfg fits it"

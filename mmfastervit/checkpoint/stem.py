@@ -15,14 +15,15 @@ def adapt_stem(weights: Mapping[str, Tensor], in_channels: int) -> dict[str, Ten
     ``n``, all multiplied by ``n / in_channels``, so that responses keep their size.
 
     Args:
-        weights: Of a FasterViT, under our names. They are not changed.
+        weights: Of a FasterViT, under our names. They are not changed. A stem that is no
+            convolution stays as it is, for whatever loads it to refuse.
         in_channels: Channels of the images.
 
     Returns:
         The weights, the stem's (out, in_channels, 3, 3) among them.
     """
     stem = weights.get(STEM)
-    if stem is None or stem.shape[1] == in_channels:
+    if stem is None or stem.ndim != 4 or stem.shape[1] == in_channels:
         return dict(weights)
     old = stem.shape[1]
     if in_channels == 1:
