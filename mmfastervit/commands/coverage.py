@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmfastervit.swap.sweep.processes import WorkerProcesses
+from mmfastervit.processes import WorkerProcesses
 from mmfastervit.swap.sweep.report import write_report
 from mmfastervit.swap.sweep.running import (
     killed_step,

@@ -85,13 +85,15 @@ def test_the_table_is_as_long_as_is_said():
 
 @pytest.fixture(scope="module")
 def built(runs, tmp_path_factory) -> dict[str, Runner]:
-    """A run of each task, built."""
-    return {
-        task: Runner.from_cfg(
-            Config(dict(Config.fromfile(path), work_dir=str(tmp_path_factory.mktemp("built"))))
+    """A run of each task, built; mmengine takes unnamed ones of the same second for one."""
+
+    def build(task: str, path: Path) -> Runner:
+        folder = str(tmp_path_factory.mktemp("built"))
+        return Runner.from_cfg(
+            Config(dict(Config.fromfile(path), work_dir=folder, experiment_name=f"built-{task}"))
         )
-        for task, path in runs[0].items()
-    }
+
+    return {task: build(task, path) for task, path in runs[0].items()}
 
 
 def _prefixed(case: Case) -> Path:

@@ -1,4 +1,4 @@
-"""Processes that do the tasks of a sweep, of which one that is killed takes its task alone."""
+"""Processes that do many tasks, of which one that is killed takes its task alone."""
 
 import multiprocessing
 import signal

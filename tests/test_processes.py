@@ -3,7 +3,7 @@
 import pytest
 from support.sweeping import job, prepare
 
-from mmfastervit.swap.sweep.processes import WorkerProcesses
+from mmfastervit.processes import WorkerProcesses
 from mmfastervit.swap.sweep.report import ONLY_SWAPPED, state_of
 from mmfastervit.swap.sweep.running import FAILED, killed_step, killed_swap
 
