@@ -86,6 +86,11 @@ def needing(path: Path):
     return pytest.param(path, marks=pytest.mark.skipif(missing, reason=reason))
 
 
+def name_run(cfg: Config, name: str) -> None:
+    """Name a run and what it draws by: mmengine shares both between runs of one name."""
+    cfg.experiment_name = cfg.visualizer.name = name
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", map(needing, RECIPES), ids=lambda path: path.stem)
 def test_recipe_trains_evaluates_and_goes_on(path, tmp_path, monkeypatch):
@@ -95,7 +100,7 @@ def test_recipe_trains_evaluates_and_goes_on(path, tmp_path, monkeypatch):
     for data_root in {dataset["data_root"] for _, dataset in read}:
         make(tmp_path, data_root)
     check_inputs(cfg, "train")
-    cfg.experiment_name = f"{path.stem}-first"
+    name_run(cfg, f"{path.stem}-first")
     first = options.build_runner(cfg)
     first.train()
     done = first.iter
@@ -107,7 +112,7 @@ def test_recipe_trains_evaluates_and_goes_on(path, tmp_path, monkeypatch):
     again = shrunk(path, tmp_path)
     set_length(again, 2)
     options.set_resume(again, "auto")
-    again.experiment_name = f"{path.stem}-again"
+    name_run(again, f"{path.stem}-again")
     second = options.build_runner(again)
     second.train()
     assert second.iter == 2 * done

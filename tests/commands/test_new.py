@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -175,4 +174,3 @@ def test_a_written_config_trains_and_is_tested(task, tmp_path, monkeypatch):
         main("train", ["shapes.py", *epochs, *small])
     assert ended.value.code == 0
     assert (tmp_path / "work_dirs/shapes/epoch_1.pth").is_file()
-    shutil.rmtree(tmp_path / "work_dirs")
