@@ -2,7 +2,8 @@
 
 What is made smaller, of all alike: backbones have one block a stage; lengths of 100 pixels and more
 in the pipelines and the preprocessor are an eighth, in whole windows of 32; batches are of two
-images, runs of two iterations. Proposals, queries and heads stay as they are.
+images, runs of two iterations; DINO's queries, more than there are places on such maps, are 30.
+Proposals and heads stay as they are.
 """
 
 from dataclasses import asdict
@@ -58,6 +59,8 @@ def shrunk(path: Path, folder: Path) -> Config:
         backbone.init_cfg = None
     else:
         backbone.backbone.init_cfg = None
+    if "num_queries" in cfg.model:
+        cfg.model.num_queries = 30
     cfg.optim_wrapper.type = "OptimWrapper"
     cfg.optim_wrapper.pop("loss_scale", None)
     cfg.pop("runner_type", None)
