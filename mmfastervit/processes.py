@@ -106,7 +106,7 @@ class _Worker:
 
 def _serve(pipe: Connection, prepare: Callable[[], None]) -> None:
     """Do what comes through the pipe, until the other end is closed or gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's; the sweep ends its processes
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's; who started it ends it
     prepare()
     while True:
         try:
@@ -116,6 +116,6 @@ def _serve(pipe: Connection, prepare: Callable[[], None]) -> None:
         outcome: tuple[Any, Exception | None]
         try:
             outcome = job(task), None
-        except Exception as error:  # for the sweep to raise
+        except Exception as error:  # whatever it is, who gave the task raises it
             outcome = None, error
         pipe.send(outcome)

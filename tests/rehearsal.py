@@ -1,6 +1,6 @@
 """A rehearsal of a long run: killed again and again, it must end as the undisturbed one.
 
-    python tests/rehearsal.py det --steps 400 --every 60 --folder /tmp/rehearsal-det
+    python tests/rehearsal.py det --steps 400 --every 60 --folder rehearsal-det
 
 Trains a recipe on drawn shapes twice, at the same time: once undisturbed, and once killed by
 SIGKILL at chosen writes and at random moments, ``--kills`` times, and gone on with by ``--resume``.

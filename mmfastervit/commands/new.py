@@ -14,7 +14,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from mmfastervit.config.templates import filled
-from mmfastervit.datasets.own import OwnData, find_instances, find_labels
+from mmfastervit.datasets.own import OwnData, find_instances, find_labels, write_parts
 from mmfastervit.files import written_whole
 
 from .arguments import check_writable
@@ -67,6 +67,7 @@ def run(prepared: tuple[OwnData, Path, Path]) -> int:
     )
     if data.suffixes:
         values["picture_suffix, label_suffix"] = data.suffixes
+    write_parts(data)
     with written_whole(out) as file:
         file.write_text(filled(data.template, values, out), encoding="utf-8")
     print(

@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -19,6 +19,7 @@ _DEPTH = 4  # folders below the one that is named
 _LOOKED_AT = 50  # pictures, for their size and the values of their maps
 _STEPS = 12_000  # images that a model sees in training, at least
 _IGNORED = 255
+_PARTS = ("_part-train", "_part-val")  # how the names of a parted file's parts end
 LARGEST = (1333, 800)  # width and height that a detector's pictures are resized to
 
 
@@ -33,6 +34,7 @@ class OwnData:
         image_scale: What pictures are resized to, in pixels.
         images: Pictures to train on.
         suffixes: How pictures and label maps end; only of ``labels``.
+        parts: COCO files to write with :func:`write_parts`, by path; only of a single one.
     """
 
     template: str
@@ -41,6 +43,7 @@ class OwnData:
     image_scale: tuple[int, int]
     images: int
     suffixes: tuple[str, str] | None = None
+    parts: Mapping[Path, dict] = field(default_factory=dict)
 
     @property
     def epochs(self) -> int:
@@ -54,7 +57,7 @@ def find_instances(
     """Find COCO files and the pictures that they list.
 
     Where there is one file alone, its images are parted by chance, always alike, into two files
-    beside it.
+    beside it. Nothing is written here, and files of an earlier parting are passed over.
 
     Args:
         folder: Where to look.
@@ -66,15 +69,18 @@ def find_instances(
         FileNotFoundError: There is no such file, or no folder has its pictures.
         ValueError: It is not clear which file is which; the message names them.
     """
-    found = {path: content for path in _files(folder, (".json",)) if (content := _coco(path))}
+    files_there = [path for path in _files(folder, (".json",)) if not path.stem.endswith(_PARTS)]
+    found = {path: content for path in files_there if (content := _coco(path))}
     if not found:
         raise FileNotFoundError(
             f"{folder}: no file in COCO's format, which is JSON with the lists 'images', "
             "'annotations' and 'categories'"
         )
     chosen = _chosen(folder, list(found), train, val)
+    parts: dict[Path, dict] = {}
     if len(chosen) == 1:
-        found, chosen = _parted(chosen["train"], found[chosen["train"]], val_share)
+        parts, chosen = _parted(chosen["train"], found[chosen["train"]], val_share)
+        found |= parts
     contents = {split: found[path] for split, path in chosen.items()}
     files = {}
     for split in ("train", "val"):
@@ -90,7 +96,15 @@ def find_instances(
         files,
         _scale([(one["width"], one["height"]) for one in images if one.get("width")]),
         len(images),
+        parts=parts,
     )
+
+
+def write_parts(data: OwnData) -> None:
+    """Write the two parts of a single COCO file."""
+    for path, content in data.parts.items():
+        with written_whole(path) as file:
+            file.write_text(json.dumps(content), encoding="utf-8")
 
 
 def find_labels(folder: Path) -> OwnData:
@@ -201,21 +215,21 @@ def _is_validation(folder: Path, path: Path) -> bool:
 
 
 def _parted(path: Path, content: dict, share: float) -> tuple[dict, dict[str, Path]]:
-    """Write the two parts of a COCO file beside it."""
+    """The two parts of a COCO file, and the files beside it that they belong in."""
     images = sorted(content["images"], key=lambda image: str(image["id"]))
     random.Random(0).shuffle(images)
     cut = max(1, round(len(images) * share))
     if len(images) < 2:
         raise ValueError(f"{path} lists one picture: two are needed, to train and to evaluate on")
     found, chosen = {}, {}
-    for split, part in (("train", images[cut:]), ("val", images[:cut])):
+    for split, suffix, part in zip(
+        ("train", "val"), _PARTS, (images[cut:], images[:cut]), strict=True
+    ):
         ids = {image["id"] for image in part}
         annotations = [one for one in content["annotations"] if one["image_id"] in ids]
-        target = path.with_name(f"{path.stem}_part-{split}.json")
+        target = path.with_name(f"{path.stem}{suffix}.json")
         found[target] = {**content, "images": part, "annotations": annotations}
         chosen[split] = target
-        with written_whole(target) as file:
-            file.write_text(json.dumps(found[target]), encoding="utf-8")
     return found, chosen
 
 

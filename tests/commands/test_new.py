@@ -86,6 +86,7 @@ def test_a_single_file_is_parted_and_no_picture_is_in_both_parts(folder):
     assert not names[0] & names[1]
     assert [len(part["annotations"]) for part in parts] == [16, 4]
     assert (folder / "all.json").read_bytes() == before
+    assert new("det", folder, "--force") == 0  # what it wrote is no data of the user's
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,9 @@ def test_a_single_file_is_parted_and_no_picture_is_in_both_parts(folder):
 )
 def test_what_can_not_be_told_is_asked_for(make, words, message, folder, capsys):
     make(folder)
+    before = sorted(folder.rglob("*"))
     assert new("det", folder, *words) == 2
+    assert sorted(folder.rglob("*")) == before
     told = capsys.readouterr().err.strip()
     assert re.search(message, told), told
     assert not (folder.parent / "chess.py").exists()
