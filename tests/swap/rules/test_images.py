@@ -144,7 +144,8 @@ def test_the_datas_own_statistics_stay_and_are_stated():
 @pytest.mark.parametrize("channels", [1, 2, 4, 13])
 def test_images_that_are_not_rgb_are_left(channels):
     own = dict(mean=[100.0] * channels, std=[50.0] * channels)
-    assert normalise(dict(model=dict(data_preprocessor=own)), channels) == []
+    for preprocessor in (own, dict(type="SegDataPreProcessor")):
+        assert normalise(dict(model=dict(data_preprocessor=preprocessor)), channels) == []
 
 
 @pytest.mark.parametrize(
