@@ -12,6 +12,7 @@ __all__ = [
     "__version__",
     "deploy",
     "insert_hat",
+    "load",
     "register_host",
     "register_reader",
     "register_rule",
@@ -19,7 +20,10 @@ __all__ = [
     "swap_backbone",
 ]
 
-_LATER = dict.fromkeys(("register_reader", "register_rule", "swap_backbone"), "mmfastervit.swap")
+_LATER = {
+    "load": "mmfastervit.inference",
+    **dict.fromkeys(("register_reader", "register_rule", "swap_backbone"), "mmfastervit.swap"),
+}
 
 
 def __getattr__(name: str) -> Any:

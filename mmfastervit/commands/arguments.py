@@ -1,6 +1,5 @@
 """Reading a command line: the parser of all commands, and the arguments that several share."""
 
-import ast
 import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, RawDescriptionHelpFormatter
@@ -11,6 +10,7 @@ from typing import Any
 
 from mmengine.config import DictAction
 
+from mmfastervit.config.literals import read_literal
 from mmfastervit.signatures import nearest
 
 LAUNCHERS = ("none", "pytorch", "slurm", "mpi")
@@ -89,20 +89,8 @@ def read_value(text: str) -> Any:
         SyntaxError: A dict that Python cannot read.
     """
     if text.lstrip(" [(").startswith(("dict(", "{")):
-        return ast.literal_eval(_DictCalls().visit(ast.parse(text.strip(), mode="eval")))
+        return read_literal(text)
     return DictAction._parse_iterable(text)
-
-
-class _DictCalls(ast.NodeTransformer):
-    """Turns ``dict(a=1)`` into ``{'a': 1}``."""
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        named = all(keyword.arg for keyword in node.keywords)
-        if not (isinstance(node.func, ast.Name) and node.func.id == "dict" and named) or node.args:
-            raise ValueError(f"{ast.unparse(node)} is no value; dict(key=value) is")
-        keys: list[ast.expr | None] = [ast.Constant(keyword.arg) for keyword in node.keywords]
-        return ast.Dict(keys, [keyword.value for keyword in node.keywords])
 
 
 def add_config_options(parser: ArgumentParser) -> None:

@@ -2,14 +2,12 @@
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from mmengine.optim import OptimWrapper
-from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from torch import nn
 
@@ -21,10 +19,11 @@ from mmfastervit.checkpoint.fitting import (
     unwrapped,
     weights_of,
 )
-from mmfastervit.checkpoint.formats import broken_part
 from mmfastervit.checkpoint.loading import part_pretrained
 from mmfastervit.checkpoint.reading import read_source
 from mmfastervit.checkpoint.sharded import is_sharded
+from mmfastervit.checkpoint.whole import learned_classes, load_whole
+from mmfastervit.config.datasets import classes_of, dataset_class
 from mmfastervit.config.tree import leaf_datasets
 
 from .resuming import check_has_optimizer
@@ -47,16 +46,10 @@ def look_before_test(runner: Runner, source: str, partial: bool = False) -> None
         FileNotFoundError: There is no such file, or it could not be downloaded.
         ValueError: It is not whole, not of this model, or holds values that are no weights.
     """
-    content = read_source(source)
-    found = fit(unwrapped(runner.model), content, source)
-    if "://" not in source and (broken := broken_part(Path(source).expanduser())):
-        raise ValueError(f"{source} was changed since it was written: {broken} is not as it was")
+    content, found = load_whole(unwrapped(runner.model), source, partial, _PARTIAL)
     _check_names(runner.cfg, "test", content, source)
-    if found.is_whole:
-        return
-    if not partial or not found.loaded:
-        raise found.refusal(_PARTIAL if found.loaded else "")
-    _warn(found)
+    if not found.is_whole:
+        _warn(found)
 
 
 def look_before_training(runner: Runner, partial: bool = False) -> None:
@@ -143,27 +136,18 @@ def _check_names(cfg: Config, stage: str, content: Mapping[str, Any], source: st
         CheckpointDoesNotFit: They are the same in another order, so that the model calls each class
             by another's name.
     """
-    meta = (content.get("meta") or {}).get("dataset_meta") or {}
-    learned = tuple(meta.get("classes") or meta.get("CLASSES") or ())
+    learned = learned_classes(content)
     key = f"{stage}_dataloader.dataset"
     dataset = (cfg.get(f"{stage}_dataloader") or {}).get("dataset")
     for place, leaf in leaf_datasets(dataset, key) if isinstance(dataset, dict) else ():
-        named = _names_of(leaf)
+        kind = dataset_class(leaf.get("type", ""), cfg.get("default_scope") or "mmengine")
+        named = classes_of(leaf, kind)
         if not (learned and named) or named == learned:
             continue
         text = f"{source} was trained on the classes {learned}, and {place} has {named}"
         if sorted(named) == sorted(learned):
             raise CheckpointDoesNotFit(f"{text}: give metainfo.classes in the checkpoint's order")
         print_log(text, logger="current", level=logging.WARNING)
-
-
-def _names_of(dataset: dict) -> tuple[str, ...]:
-    """Names of a data set's classes: its config's, or else those of its type."""
-    named = (dataset.get("metainfo") or {}).get("classes")
-    kind = dataset.get("type")
-    if named is None and isinstance(kind, str):
-        named = getattr(DATASETS.get(kind), "METAINFO", {}).get("classes")
-    return tuple(named) if isinstance(named, (list, tuple)) else ()
 
 
 def _check_optimizer(runner: Runner, state: Mapping[str, Any], source: str) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.fileio import list_from_file
-from mmengine.registry import DATASETS
 
+from mmfastervit.config.datasets import classes_of, dataset_class
 from mmfastervit.config.tree import (
     is_remote,
     keyed_items,
@@ -126,7 +125,7 @@ def _alike(one: Source, other: Source) -> bool:
 
 
 def _source(key: str, dataset: dict, scope: str, training: bool) -> Source:
-    kind = registered(dataset.get("type", ""), scope)
+    kind = dataset_class(dataset.get("type", ""), scope)
     format_ = _format(kind)
     left_alone = ""
     if is_remote(dataset) or "://" in (dataset.get("data_root") or ""):
@@ -137,13 +136,6 @@ def _source(key: str, dataset: dict, scope: str, training: bool) -> Source:
     return Source(key, dataset, kind, format_, classes_of(dataset, kind), training, (), left_alone)
 
 
-def registered(name: str | type, scope: str) -> type | None:
-    """The data set class of this name, as a run in this scope finds it."""
-    if isinstance(name, type):
-        return name
-    return DATASETS.get(name if "." in name else f"{scope}.{name}") if name else None
-
-
 def _format(kind: type | None) -> str:
     """The format of a class that reads as one of the known ones does, not in a way of its own."""
     for format_, (known, methods) in _READERS.items():
@@ -152,20 +144,6 @@ def _format(kind: type | None) -> str:
                 own = any(getattr(kind, name) is not getattr(base, name) for name in methods)
                 return "" if own else format_
     return ""
-
-
-def classes_of(dataset: dict, kind: type | None) -> tuple[str, ...] | None:
-    """Names of classes: those of the config's ``metainfo``, or else of the data set's class.
-
-    A string names a file with a name in each line, as it does for mmengine.
-    """
-    named = dict(getattr(kind, "METAINFO", None) or {}) | dict(dataset.get("metainfo") or {})
-    classes = named.get("classes")
-    if isinstance(classes, str) and os.path.isfile(classes):
-        classes = list_from_file(classes)
-    if isinstance(classes, str):
-        return (classes,)
-    return None if classes is None else tuple(map(str, classes))
 
 
 def _evaluations(tree: dict, stage: str) -> Iterator[Evaluation]:

@@ -1,0 +1,194 @@
+"""Predict on pictures and videos, and draw what is found.
+
+INPUT is any number of: a picture; a folder, whose pictures are taken at any depth; a pattern with
+*, ? or **; a video; a list of paths, FILE.txt or @FILE; camera:0, until Ctrl-C; or - for what is
+piped in, a picture or a list. DIR gets pictures/ (drawn, with a legend; videos as .mp4), and of a
+detector predictions.json in COCO's format, of a segmentor labels/*.png. What can't be read is
+listed at the end, and the exit status is then 1.
+
+Examples:
+    mmfastervit infer photos --config cells.py --checkpoint epoch_24.pth --out found
+    mmfastervit infer photos/*.jpg clip.mp4 --checkpoint cells-1a2b3c4d.pth --out found
+    mmfastervit infer map.tif --checkpoint cells-1a2b3c4d.pth --out found --tile 640x640
+    ls photos/*.png | mmfastervit infer - --checkpoint cells-1a2b3c4d.pth --out found
+"""
+
+import re
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from mmfastervit.engine.options import check_model, load_config
+from mmfastervit.inference.inputs import Entry, count, find_inputs, items
+from mmfastervit.inference.opening import find_device, open_model
+from mmfastervit.inference.outputs import Outputs
+from mmfastervit.inference.predicting import SCORE, Predictor
+from mmfastervit.inference.running import Tally
+from mmfastervit.inference.running import run as predict
+from mmfastervit.inference.tiles import Tiles
+
+from .arguments import CommandFailed, WrongRequest, add_config_options, told_as
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What to predict on, by what, and where to."""
+
+    cfg: Config | None
+    entries: list[Entry]
+    tiles: Tiles | None
+    arguments: Namespace
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="as above")
+    parser.add_argument(
+        "--config", help="of the checkpoint; one of `mmfastervit publish` needs none"
+    )
+    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="file or URL")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new folder")
+    parser.add_argument(
+        "--force", action="store_true", help="write into DIR though it holds files, over like names"
+    )
+    parser.add_argument(
+        "--score-thr",
+        type=float,
+        default=SCORE,
+        metavar="SCORE",
+        help=f"leave out objects of lower scores (default: {SCORE})",
+    )
+    parser.add_argument(
+        "--device",
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="cpu, cuda, cuda:1, ... (default: a GPU if there is one; here %(default)s)",
+    )
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        default=1,
+        metavar="N",
+        help="pictures at once; a segmentor takes those of one size together (default: 1)",
+    )
+    parser.add_argument(
+        "--deploy",
+        action="store_true",
+        help="fold normalisation and scales of the backbone into its other weights",
+    )
+    parser.add_argument(
+        "--classes",
+        nargs="+",
+        metavar="NAME",
+        help="tell these alone; other pixels of label maps are 255",
+    )
+    parser.add_argument(
+        "--tile",
+        type=_sides,
+        metavar="WIDTHxHEIGHT",
+        help="cut pictures into tiles, for small objects in large pictures, as 640x640",
+    )
+    parser.add_argument(
+        "--overlap",
+        type=float,
+        default=0.2,
+        metavar="SHARE",
+        help="of neighbouring tiles (default: 0.2)",
+    )
+    parser.add_argument(
+        "--no-pictures", action="store_true", help="write predictions alone, draw nothing"
+    )
+    add_config_options(parser)
+
+
+def _sides(text: str) -> tuple[int, int]:
+    sides = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
+    if sides is None:
+        raise ArgumentTypeError(f"expected WIDTHxHEIGHT in pixels, as 640x640, not {text!r}")
+    return int(sides[1]), int(sides[2])
+
+
+def prepare(arguments: Namespace) -> _Request:
+    """Find the inputs, read the config and check the options."""
+    out = arguments.out
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out {out} is a file; name a folder")
+    if out.is_dir() and any(out.iterdir()) and not arguments.force:
+        raise ValueError(
+            f"--out {out} holds files already: name another folder, or give --force, which writes "
+            "over those of like names and leaves the others"
+        )
+    tiles = Tiles(*arguments.tile, overlap=arguments.overlap) if arguments.tile else None
+    find_device(arguments.device)
+    cfg = None
+    if arguments.config:
+        cfg = load_config(arguments.config, arguments.cfg_options)
+        check_model(cfg)
+    elif arguments.cfg_options:
+        raise ValueError("--cfg-options change a config: name it by --config")
+    return _Request(cfg, find_inputs(arguments.inputs, sys.stdin.buffer), tiles, arguments)
+
+
+def run(request: _Request) -> int:
+    """Predict, and tell what was done.
+
+    Raises:
+        WrongRequest: The model can't be built, or the checkpoint is not its.
+        CommandFailed: Some pictures could not be read, or what was predicted not written.
+    """
+    arguments = request.arguments
+    with told_as(WrongRequest, ValueError, FileNotFoundError):
+        opened = open_model(request.cfg, arguments.checkpoint, arguments.device, arguments.deploy)
+        predictor = Predictor(
+            opened, arguments.score_thr, arguments.batch_size, arguments.classes, request.tiles
+        )
+        _ = predictor.pipeline  # what of it can't be built is told now
+    outputs = Outputs(
+        arguments.out, opened.classes, opened.palette, opened.task, not arguments.no_pictures
+    )
+    with told_as(CommandFailed, OSError), outputs, _progress(request.entries) as advance:
+        tally = predict(predictor, items(request.entries), outputs.write, advance)
+    return _tell(tally, request)
+
+
+def _tell(tally: Tally, request: _Request) -> int:
+    """Say what was done and what was not."""
+    rate = tally.done / tally.seconds if tally.seconds else 0.0
+    print(
+        f"{request.arguments.out}: {tally.done} pictures in {tally.seconds:.1f} s, "
+        f"{rate:.2f} pictures per second"
+    )
+    if tally.failed:
+        listed = "\n".join(f"  {name}: {why}" for name, why in tally.failed)
+        raise CommandFailed(f"{len(tally.failed)} could not be predicted on:\n{listed}")
+    if tally.interrupted and not any(entry.is_endless for entry in request.entries):
+        raise KeyboardInterrupt
+    return 0
+
+
+class _Rate(ProgressColumn):
+    """Pictures per second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.2f} pictures/s")
+
+
+@contextmanager
+def _progress(entries: list[Entry]) -> Iterator[Callable[[], None]]:
+    """Show how far the run has come, where somebody watches."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    columns = (BarColumn(), TextColumn("{task.completed} of {task.fields[whole]}"), _Rate())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        total = count(entries)
+        task = bar.add_task("", total=total, whole="?" if total is None else total)
+        yield lambda: bar.advance(task)
