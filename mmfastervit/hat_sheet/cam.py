@@ -4,7 +4,7 @@ Selvaraju et al., Grad-CAM, ICCV 2017. Of the maps that the backbone hands on, o
 the HAT stage puts out, and of its carriers as the pixels of the last block hear them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -213,12 +213,13 @@ def load_library() -> Any:
 
 
 def segmentation_target(
-    model: Any, image: Tensor, metainfo: dict, pixel: tuple[int, int]
+    model: Any, classes: Sequence[str], image: Tensor, metainfo: dict, pixel: tuple[int, int]
 ) -> Target:
     """How sure a segmentor is of the class at a pixel, over all pixels that it gives that class.
 
     Args:
-        model: The segmentor, with its classes in ``dataset_meta`` if they are known.
+        model: The segmentor.
+        classes: Their names.
         image: (1, channels, height, width).
         metainfo: Of the image.
         pixel: (row, column) of the image.
@@ -232,25 +233,27 @@ def segmentation_target(
         labels = logits(image).argmax(0)
     label = int(labels[pixel])
     mask = labels == label
-    names = (getattr(model, "dataset_meta", None) or {}).get("classes") or ()
-    name = f"'{names[label]}'" if label < len(names) else f"number {label}"
     return Target(
-        f"the logit of class {name}, which the point is given, averaged over the "
-        f"{100 * float(mask.float().mean()):.0f} % of the image that get that class",
+        f"the logit of {classes[label]!r}, the class that the point is given, averaged over the "
+        f"{100 * float(mask.float().mean()):.0f} % of the image that get it",
         lambda images: logits(images)[label][mask].mean(),
     )
 
 
 def detection_target(
-    model: Any, image: Tensor, samples: list, point: tuple[float, float]
+    model: Any, classes: Sequence[str], image: Tensor, samples: list, point: tuple[float, float]
 ) -> Target:
     """The score of the detection at a point, or of the nearest.
 
     Args:
-        model: The detector, with its classes in ``dataset_meta`` if they are known.
+        model: The detector.
+        classes: Names of its classes.
         image: (1, channels, height, width).
         samples: The image's data sample in a list.
         point: (x, y) on the image.
+
+    Raises:
+        ValueError: It detects nothing in the image.
     """
 
     def instances(images: Tensor) -> Any:
@@ -260,16 +263,17 @@ def detection_target(
         found = instances(image)
     if not len(found):
         raise ValueError(
-            "Grad-CAM explains a detection, and this model found none: leave --cam out"
+            "Grad-CAM explains a detection, and this model found none in the picture: leave --cam "
+            "out"
         )
-    chosen, inside = nearest_detection(found.bboxes, found.scores, point)
-    score, label = float(found.scores[chosen]), int(found.labels[chosen])
-    names = (getattr(model, "dataset_meta", None) or {}).get("classes") or ()
-    name = f"'{names[label]}'" if label < len(names) else f"number {label}"
+    boxes = getattr(found.bboxes, "tensor", found.bboxes)
+    chosen, inside = nearest_detection(boxes, found.scores, point)
+    score = float(found.scores[chosen])
     place = "on which the point lies" if inside else "whose centre is nearest to the point"
-    which = "the detection" if score >= CONFIDENT else f"the detection (none is above {CONFIDENT})"
+    unsure = "" if score >= CONFIDENT else f", none being above {CONFIDENT}"
     return Target(
-        f"the score {score:.2f} of {which} of class {name} {place}",
+        f"the score of the detection {classes[int(found.labels[chosen])]!r} ({score:.2f}) "
+        f"{place}{unsure}",
         lambda images: instances(images).scores[chosen],
     )
 

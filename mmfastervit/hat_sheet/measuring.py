@@ -67,6 +67,16 @@ class Measured:
     copies: int
     cam: Cam | None = None
 
+    def summary(self) -> str:
+        """What the sheet tells, in one line."""
+        heard, deaf = self.reach(self.heard), self.reach(self.deaf)
+        weights = "" if self.is_trained else "random weights: "
+        return (
+            f"{weights}{self.stage}, {len(self.blocks)} blocks; {100 * heard.outside:.1f} % of "
+            f"what moves the point lies outside its window ({100 * deaf.outside:.1f} % with "
+            f"carriers cut off), 95 % within {heard.most:.0f} pixels ({deaf.most:.0f})"
+        )
+
     def reach(self, field: Field) -> Reach:
         """One of the two fields in figures."""
         layout, (x, y) = self.layout, self.point
