@@ -62,6 +62,41 @@ def attend(
     Returns:
         (B, T, C).
     """
+    (query, key, value), bias, sizes = in_groups(qkv, bias, windows)
+    attended = F.scaled_dot_product_attention(
+        query, key, value, attn_mask=bias.to(query.dtype), dropout_p=dropout, scale=scale
+    )
+    attended = attended.transpose(1, 2)  # (B*G, N, heads, C/heads)
+    if graph.is_exported():  # what stands for the kernel elsewhere orders memory otherwise
+        attended = attended.clone(memory_format=torch.contiguous_format)
+    attended = attended.flatten(2).unflatten(0, sizes)
+    return attended[:, 0] if windows is None else windows.scatter(attended)
+
+
+def attention_weights(
+    qkv: Tensor, bias: Tensor, windows: Windows | None = None, scale: float | None = None
+) -> Tensor:
+    """The weights by which :func:`attend` adds up the values, whose kernels do not give them.
+
+    Args:
+        qkv: As the rest, see :func:`attend`.
+
+    Returns:
+        (B, G, num_heads, N, N), query first, then key; each row sums to 1.
+    """
+    (query, key, _), bias, sizes = in_groups(qkv, bias, windows)
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    logits = query @ key.transpose(-2, -1) * scale + bias
+    return logits.softmax(-1).unflatten(0, sizes)
+
+
+def in_groups(
+    qkv: Tensor, bias: Tensor, windows: Windows | None
+) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor, tuple[int, int]]:
+    """Queries, keys and values (B*G, num_heads, N, C/heads), the bias for them, and (B, G).
+
+    The arguments are those of :func:`attend`.
+    """
     qkv = qkv[:, None] if windows is None else windows.gather(qkv)  # (B, G, N, 3*C)
     batch, groups = qkv.shape[:2]
     if bias.ndim == 3:
@@ -70,14 +105,7 @@ def attend(
         bias = bias.repeat(batch, 1, 1, 1)
     heads = qkv.flatten(0, 1).unflatten(-1, (3, bias.shape[1], -1))
     query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B*G, heads, N, C/heads)
-    attended = F.scaled_dot_product_attention(
-        query, key, value, attn_mask=bias.to(query.dtype), dropout_p=dropout, scale=scale
-    )
-    attended = attended.transpose(1, 2)  # (B*G, N, heads, C/heads)
-    if graph.is_exported():  # what stands for the kernel elsewhere orders memory otherwise
-        attended = attended.clone(memory_format=torch.contiguous_format)
-    attended = attended.flatten(2).unflatten(0, (batch, groups))
-    return attended[:, 0] if windows is None else windows.scatter(attended)
+    return (query, key, value), bias, (batch, groups)
 
 
 class TokenNorm(nn.LayerNorm):
@@ -135,6 +163,13 @@ class AttentionLayer(nn.Module):
         x = add(x, branch, in_place=self.deployed)
         branch = self.drop_path(self.scale2(self.mlp(self.norm2(x))))
         return add(x, branch, in_place=self.deployed)
+
+    def attention_weights(self, x: Tensor, bias: Tensor, windows: Windows | None = None) -> Tensor:
+        """How much each token listens to each other: see the function of this name.
+
+        The arguments are those of the call.
+        """
+        return attention_weights(self.attn.qkv(self.norm1(x)), bias, windows)
 
     @torch.no_grad()
     def fold(self) -> None:

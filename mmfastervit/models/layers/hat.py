@@ -30,6 +30,14 @@ class BlockTables(NamedTuple):
     carrier_bias: Tensor | None  # (heads, nh*nw*c*c, nh*nw*c*c)
 
 
+class BlockWeights(NamedTuple):
+    """How much tokens listen to each other in a block; each row of keys sums to 1."""
+
+    # in windows (B, nh*nw, heads, N, N), N = c*c + window**2, carriers first, or window**2
+    windows: Tensor
+    carriers: Tensor | None  # among all carriers in window order (B, heads, nh*nw*c*c, nh*nw*c*c)
+
+
 class CarrierTokenizer(nn.Module):
     """Makes the carrier tokens of a map: depthwise convolution, then pooling to the carrier grid.
 
@@ -90,13 +98,38 @@ class HATBlock(nn.Module):
     def forward(self, x: Tensor, windows: Windows) -> Tensor:
         """Map tokens (B, nh*nw*c*c + H*W, C) to the same shape; see :class:`Windows`."""
         tables = self.tables(windows, x)
+        carriers, pixels = self._place(x, windows, tables)
+        if self.carrier is None:
+            return self.window(pixels, tables.window_bias, windows)
+        carriers = self.carrier(carriers, tables.carrier_bias)
+        return self.window(torch.cat((carriers, pixels), dim=1), tables.window_bias, windows)
+
+    def attention_weights(self, x: Tensor, windows: Windows) -> BlockWeights:
+        """How much the tokens listen to each other when the block is called with these arguments.
+
+        Computed beside the block: its own kernels keep no weights.
+        """
+        tables = self.tables(windows, x)
+        carriers, pixels = self._place(x, windows, tables)
+        if self.carrier is None:
+            return BlockWeights(
+                self.window.attention_weights(pixels, tables.window_bias, windows), None
+            )
+        among = self.carrier.attention_weights(carriers, tables.carrier_bias)
+        carriers = self.carrier(carriers, tables.carrier_bias)
+        tokens = torch.cat((carriers, pixels), dim=1)
+        return BlockWeights(
+            self.window.attention_weights(tokens, tables.window_bias, windows), among[:, 0]
+        )
+
+    def _place(self, x: Tensor, windows: Windows, tables: BlockTables) -> tuple[Tensor, Tensor]:
+        """Carriers (B, nh*nw*c*c, C) and pixels (B, H*W, C) with their positions added."""
         carriers, pixels = split_tokens(x, windows.grid)
         if tables.window_position is not None:
             pixels = pixels + tables.window_position.index_select(0, windows.inside)
-        if self.carrier is None or tables.carrier_position is None:
-            return self.window(pixels, tables.window_bias, windows)
-        carriers = self.carrier(carriers + tables.carrier_position, tables.carrier_bias)
-        return self.window(torch.cat((carriers, pixels), dim=1), tables.window_bias, windows)
+        if tables.carrier_position is not None:
+            carriers = carriers + tables.carrier_position
+        return carriers, pixels
 
     def tables(self, windows: Windows, tokens: Tensor) -> BlockTables:
         """Position tables for a map, in the precisions ``tokens`` are kept and multiplied in.

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
-from mmfastervit.models.layers.attention import attend
+from mmfastervit.models.layers.attention import attend, attention_weights
 from mmfastervit.models.layers.windows import Windows
 
 LAYOUTS = ("NCHW", "NHWC", "tokens")
@@ -77,6 +77,11 @@ class HostWindow(ABC):
         dropout = attention.attn_drop.p if attention.training else 0.0
         attended = attend(attention.qkv(x), bias, windows, attention.scale, dropout)
         return attention.proj_drop(attention.proj(attended))
+
+    def attention_weights(self, x: Tensor, bias: Tensor, windows: Windows) -> Tensor:
+        """How much tokens (B, T, C) listen to each other: see the function of this name."""
+        attention = self.attention
+        return attention_weights(attention.qkv(self.block.norm1(x)), bias, windows, attention.scale)
 
     def relative_bias(self, height: int, width: int, window: int) -> Tensor:
         """The host's bias (num_heads, L, L) between the L pixels of a window."""

@@ -128,3 +128,39 @@ def test_indices_kept_in_inference_mode_serve_training():
     assert len(stage.shelf.cache) == 1
     stage.double()
     assert len(stage.shelf.cache) == 0
+
+
+@pytest.mark.parametrize("carrier_size", [0, 2])
+@pytest.mark.parametrize("size", [(14, 21), (9, 16)], ids=["whole", "padded"])
+@torch.no_grad()
+def test_attention_weights_are_those_by_which_values_are_added_up(carrier_size, size):
+    block = hat_block(has_carriers=carrier_size > 0).double().eval()
+    windows = locate_tokens(WindowGrid(*size, 7, carrier_size))
+    x = torch.randn(2, windows.grid.num_carriers + size[0] * size[1], 8).double()
+    weights = block.attention_weights(x, windows)
+    tables = block.tables(windows, x)
+    tokens = x.clone()
+    tokens[:, windows.grid.num_carriers :] += tables.window_position[windows.inside]
+    if carrier_size:
+        carriers = tokens[:, : windows.grid.num_carriers] + tables.carrier_position
+        layer = block.carrier
+        value = layer.attn.qkv(layer.norm1(carriers))[..., 16:].unflatten(-1, (2, 4))
+        added = torch.einsum("bhqk,bkhc->bqhc", weights.carriers, value).flatten(2)
+        torch.testing.assert_close(
+            layer.attn.proj(added), layer.attn(layer.norm1(carriers), tables.carrier_bias)
+        )
+        torch.testing.assert_close(
+            weights.carriers.sum(-1), torch.ones(2, 2, carriers.shape[1]).double()
+        )
+        tokens[:, : windows.grid.num_carriers] = layer(carriers, tables.carrier_bias)
+    layer = block.window
+    normed = layer.norm1(tokens)
+    value = windows.gather(layer.attn.qkv(normed)[..., 16:]).unflatten(-1, (2, 4))
+    added = torch.einsum("bghqk,bgkhc->bgqhc", weights.windows, value).flatten(3)
+    torch.testing.assert_close(
+        layer.attn.proj(windows.scatter(added)), layer.attn(normed, tables.window_bias, windows)
+    )
+    if windows.visible is not None:
+        assert not weights.windows[
+            (~windows.visible)[None, :, None, None].expand_as(weights.windows)
+        ].any()
