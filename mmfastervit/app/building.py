@@ -91,5 +91,6 @@ def told(path: str | None = None) -> Iterator[None]:
     except (ValueError, OSError) as error:
         message = str(error)
         if path is not None:
-            message = message.replace(path, Path(path).name)
+            name = Path(path).name
+            message = f"{name}: {message.replace(path, name)}"
         raise gr.Error(message, print_exception=False) from error

@@ -10,8 +10,8 @@ HOST = "127.0.0.1"
 FONTS = dict(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 
 
-def serve(page: gr.Blocks, port: int | None, max_upload: int, block: bool = True) -> str:
-    """Serve a page until it is interrupted.
+def serve(page: gr.Blocks, port: int | None, max_upload: int) -> str:
+    """Serve a page, by a thread of its own.
 
     It is reached from this machine alone, shared by no tunnel, and loads nothing from elsewhere: fonts
     are the reader's own.
@@ -20,7 +20,6 @@ def serve(page: gr.Blocks, port: int | None, max_upload: int, block: bool = True
         page: What is served.
         port: None takes the first that is free from 7860 on.
         max_upload: Largest file that is taken, in megabytes.
-        block: Whether to wait until it is interrupted.
 
     Returns:
         Its address.
@@ -32,9 +31,10 @@ def serve(page: gr.Blocks, port: int | None, max_upload: int, block: bool = True
         server_name=HOST,
         server_port=port,
         share=False,
-        prevent_thread_lock=not block,
+        prevent_thread_lock=True,
         max_file_size=max_upload * 2**20,
         theme=gr.themes.Default(**FONTS),
+        quiet=True,
         footer_links=[],
         ssr_mode=False,
         mcp_server=False,

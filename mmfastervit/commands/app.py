@@ -47,5 +47,8 @@ def run(prepared: Namespace) -> int:
     from mmfastervit.app.building import build_page
     from mmfastervit.app.serving import serve
 
-    serve(build_page(prepared.answers, prepared.score_thr), prepared.port, prepared.max_upload)
+    page = build_page(prepared.answers, prepared.score_thr)
+    address = serve(page, prepared.port, prepared.max_upload)
+    print(f"{prepared.answers.name} can be tried at {address} on this machine; Ctrl-C ends it")
+    page.block_thread()
     return 0
