@@ -1,8 +1,9 @@
 """What `mmfastervit infer` adds to the time of the model's forward pass, and whether memory grows.
 
 Not a test: it takes minutes and tells times. Pictures of 640x480 are made, saved as JPEG, and gone
-over in rounds. In each, some go through the model alone, as tensors that are there already, and then
-the same through all that `infer` does: reading, decoding, resizing, predicting, drawing, writing.
+over in rounds. In each, some go through the model alone, as tensors that are there already, and
+then the same through all that `infer` does: reading, decoding, resizing, predicting, drawing,
+writing.
 
     PYTHONPATH=tests python tests/infer_overhead.py det --pictures 200
 """
@@ -43,12 +44,12 @@ def main() -> None:
     arguments = parser.parse_args()
     cfg = Config.fromfile(find_config(RECIPES[arguments.task]))
     predictor = Predictor(open_model(cfg, None, arguments.device), score_thr=0.05)
-    print(f"{os.getloadavg()[0]:.1f} load, {torch.get_num_threads()} threads, {RECIPES}", flush=True)
+    print(
+        f"{os.getloadavg()[0]:.1f} load, {torch.get_num_threads()} threads, {RECIPES}", flush=True
+    )
     with TemporaryDirectory() as folder:
         paths = make_pictures(Path(folder), arguments.pictures)
-        rounds = [
-            paths[i : i + arguments.round] for i in range(0, len(paths), arguments.round)
-        ]
+        rounds = [paths[i : i + arguments.round] for i in range(0, len(paths), arguments.round)]
         measure(predictor, rounds, Path(folder, "out"))
 
 
