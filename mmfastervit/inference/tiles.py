@@ -156,9 +156,7 @@ def _groups(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> list[l
     groups = [[number] for number in np.argsort(-scores, kind="stable")]
     while groups:
         table = [[*_around(boxes[g]), scores[g].max(), labels[g[0]]] for g in groups]
-        merged = batched_greedy_nmm(
-            np.array(table, dtype=np.float32), _MATCH, _OVERLAP_TO_MERGE
-        )
+        merged = batched_greedy_nmm(np.array(table, dtype=np.float32), _MATCH, _OVERLAP_TO_MERGE)
         joined = [[*groups[kept], *(n for m in merged[kept] for n in groups[m])] for kept in merged]
         joined.sort(key=lambda group: -scores[group].max())
         if len(joined) == len(groups):
