@@ -26,11 +26,13 @@ class View:
 
     Args:
         title: What the layer is, in few words.
+        note: More of it.
         heat: (height, width) of the image on the picture, from 0 to 1; None where nothing of the
             target comes from this layer.
     """
 
     title: str
+    note: str
     heat: NDArray | None
 
 
@@ -66,11 +68,13 @@ class Layer:
 
     Args:
         title: What it is, in few words.
+        note: More of it.
         module: The module.
         to_map: Makes a map (1, C, H, W) of what it puts out.
     """
 
     title: str
+    note: str
     module: nn.Module
     to_map: Callable[[Tensor], Tensor]
 
@@ -100,7 +104,11 @@ def measure_cam(
         layers = [*_token_layers(stage, windows), *taps]
         reached = _reached(target, image, layers)
         views = [
-            View(layer.title, _grad_cam(model, image, target, layer, shape) if seen else None)
+            View(
+                layer.title,
+                layer.note,
+                _grad_cam(model, image, target, layer, shape) if seen else None,
+            )
             for layer, seen in zip(layers, reached, strict=True)
         ]
     model.zero_grad(set_to_none=True)
@@ -122,17 +130,22 @@ def _tapped(model: nn.Module, image: Tensor) -> Iterator[list[Layer]]:
     handle = backbone.register_forward_hook(pass_on)
     try:
         yield [
-            Layer(f"map {i + 1} of the backbone, {shape[3]} x {shape[2]}", tap, lambda x: x)
+            Layer(f"map {i + 1} of the backbone", f"{shape[3]} x {shape[2]} pixels", tap, _same)
             for i, (tap, shape) in enumerate(zip(taps, shapes, strict=True))
         ]
     finally:
         handle.remove()
 
 
+def _same(x: Tensor) -> Tensor:
+    return x
+
+
 def _token_layers(stage: HATStage, windows: Windows) -> list[Layer]:
     """The pixels that a stage's last block puts out, and the carriers that they hear in it."""
     grid = windows.grid
     size = grid.height, grid.width
+    nh, nw = grid.carrier_shape
 
     def pixels(tokens: Tensor) -> Tensor:
         return tokens[:, grid.num_carriers :].transpose(1, 2).unflatten(2, size)
@@ -143,8 +156,8 @@ def _token_layers(stage: HATStage, windows: Windows) -> list[Layer]:
 
     last: Any = stage.blocks[-1]
     return [
-        Layer("pixels of the HAT stage", last, pixels),
-        Layer("carriers of its last block", last.carrier, carriers),
+        Layer("pixels of the HAT stage", f"{size[1]} x {size[0]}", last, pixels),
+        Layer("carriers of its last block", f"{nw} x {nh}", last.carrier, carriers),
     ]
 
 

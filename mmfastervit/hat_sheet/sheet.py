@@ -85,8 +85,8 @@ def _warnings(measured: Measured) -> list[str]:
     warnings = []
     if not measured.is_trained:
         warnings.append(
-            "RANDOM WEIGHTS: no checkpoint was given. What is shown is how the network is wired, "
-            "not what it learns to look at."
+            "RANDOM WEIGHTS: no checkpoint was given. This shows how the network is wired, not "
+            "what it learns."
         )
     if measured.gate == 0:
         warnings.append(
@@ -236,7 +236,8 @@ def _cells(
     rows = ceil(len(cells) / per_row)
     across = ceil(len(cells) / rows)
     gap = 0.14
-    column = (INNER - (max(across, 4) - 1) * gap) / max(across, 4)
+    places = max(across, min(per_row, 4))
+    column = (INNER - (places - 1) * gap) / places
     shown = min(column, limit / aspect)
     for start in range(0, len(cells), across):
         bottoms = []
@@ -346,13 +347,13 @@ def _cams(page: Page, measured: Measured, y: float) -> float:
     cells = [
         _Cell(
             view.title,
-            "" if view.heat is not None else "has no part in the target",
+            view.note if view.heat is not None else "has no part in it",
             partial(draw_cam, measured, view.heat),
         )
         for view in cam.views
     ]
     height, width = measured.picture.shape[:2]
-    return _cells(page, y, cells, height / width, 3.0, per_row=4)
+    return _cells(page, y, cells, height / width, 3.0, per_row=3)
 
 
 def _how(measured: Measured) -> str:
@@ -375,10 +376,10 @@ def _count(number: int, one: str, many: str | None = None) -> str:
 
 
 def _percent(share: float) -> str:
-    """A share with as many digits as say something: 12 %, 0.3 %, less than 0.1 %."""
+    """A share with as many digits as say something: 12 %, 0.3 %, < 0.1 %."""
     percent = 100 * share
     if 0 < percent < 0.1:
-        return "less than 0.1 %"
+        return "< 0.1 %"
     return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
 
 
