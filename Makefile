@@ -5,7 +5,7 @@ BIN := .venv/bin
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint clean
+.PHONY: help setup demo test test-all lint docs clean
 
 help:      ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,6 +28,9 @@ lint: setup      ## check style and format, the order of imports, and types
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
+docs: setup      ## build the documentation site into site/; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 clean:     ## remove work_dirs (runs and their checkpoints), builds and caches; keep data and .venv
-	rm -rf work_dirs build dist mmfastervit.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf work_dirs build dist site mmfastervit.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 	find . -name .venv -prune -o -name data -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
