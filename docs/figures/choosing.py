@@ -58,7 +58,11 @@ PUBLISHED = {
     "convnext_small": Published("ConvNeXt", "S", 51.9, None),
     "convnext_base": Published("ConvNeXt", "B", 52.7, None),
 }
-LOOKS = {"FasterViT": ("#0072B2", "o"), "Swin": ("#E69F00", "s"), "ConvNeXt": ("#009E73", "^")}
+LOOKS = {  # colour, marker, and where the size stands beside it
+    "FasterViT": ("#0072B2", "o", (-4, 8)),
+    "Swin": ("#B36B00", "s", (5, -15)),
+    "ConvNeXt": ("#009E73", "^", (-15, 2)),
+}
 
 
 def build(name: str, size: tuple[int, int]) -> nn.Module:
@@ -98,7 +102,7 @@ def draw() -> None:
         (axes[1], (512, 512), "miou", "ADE20K, UperNet: mIoU, single scale"),
     )
     for axis, size, field, title in panels:
-        for family, (colour, marker) in LOOKS.items():
+        for family, (colour, marker, beside) in LOOKS.items():
             points = [
                 (gflops(name, size), getattr(row, field), row.size)
                 for name, row in PUBLISHED.items()
@@ -110,9 +114,10 @@ def draw() -> None:
             axis.plot(x, y, color=colour, marker=marker, label=family)
             for point in points:
                 axis.annotate(
-                    point[2], point[:2], textcoords="offset points", xytext=(6, -11), color=colour
+                    point[2], point[:2], textcoords="offset points", xytext=beside, color=colour
                 )
         axis.set_xscale("log")
+        axis.margins(0.08)
         axis.set_title(title, fontsize=11)
         axis.set_xlabel(f"GFLOPs of the backbone at {size[0]}x{size[1]}, counted here")
         axis.set_xticks(*ticks(axis.get_xlim()))
