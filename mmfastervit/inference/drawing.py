@@ -80,10 +80,8 @@ def _with_objects(canvas: np.ndarray, found: Detections, times: int, size: int) 
     width = _line_width(canvas.shape, boxes)
     colours = [_seen(found.palette[label]) for label in found.labels]
     if found.masks is not None:
-        for mask, box, colour in reversed(
-            list(zip(found.masks, found.boxes, colours, strict=True))
-        ):
-            _blend_mask(canvas, mask, box, colour, times, max(1, width - 1))
+        for mask, colour in reversed(list(zip(found.masks, colours, strict=True))):
+            _blend_mask(canvas, mask, colour, times, max(1, width - 1))
     image = Image.fromarray(canvas)
     pen = ImageDraw.Draw(image)
     for box, colour in reversed(list(zip(boxes.tolist(), colours, strict=True))):
@@ -99,7 +97,7 @@ def _seen(colour: Colour) -> Colour:
 
 def _line_width(shape: Sequence[int], boxes: np.ndarray) -> int:
     """Thicker in larger pictures, and thin where objects are small."""
-    width = max(shape[:2]) / 450
+    width = max(shape[:2]) / 350
     if len(boxes):
         sides = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
         width = min(width, float(np.median(sides)) / 14)
@@ -113,7 +111,7 @@ def _outline(pen: ImageDraw.ImageDraw, box: Sequence[float], colour: Colour, wid
 
 
 def _blend_mask(
-    canvas: np.ndarray, mask: np.ndarray, box: np.ndarray, colour: Colour, times: int, width: int
+    canvas: np.ndarray, mask: np.ndarray, colour: Colour, times: int, width: int
 ) -> None:
     """Tint what is inside a mask and draw its outline, looking at its surroundings alone."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -124,9 +122,9 @@ def _blend_mask(
     if times > 1:
         part = part.repeat(times, axis=0).repeat(times, axis=1)
     area = canvas[top * times : bottom * times, left * times : right * times]
-    inside = part.astype(bool)
-    tinted = area[inside] * (1 - _MASK_SHARE) + np.array(colour) * _MASK_SHARE
-    area[inside] = tinted.astype(np.uint8)
+    tint = np.full_like(area, colour)
+    mixed = cv2.addWeighted(area, 1 - _MASK_SHARE, tint, _MASK_SHARE, 0)
+    np.copyto(area, mixed, where=part.astype(bool)[:, :, None])
     outlines, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     offset = (int(left * times), int(top * times))
     cv2.drawContours(canvas, outlines, -1, colour, width, offset=offset)
@@ -189,7 +187,8 @@ def _with_map(canvas: np.ndarray, found: Segmentation, times: int) -> np.ndarray
         colours = colours.repeat(times, axis=0).repeat(times, axis=1)
         inside = inside.repeat(times, axis=0).repeat(times, axis=1)
     mixed = cv2.addWeighted(canvas, 1 - _MAP_SHARE, colours, _MAP_SHARE, 0)
-    return np.where(inside[:, :, None], mixed, canvas)
+    np.copyto(canvas, mixed, where=inside[:, :, None])
+    return canvas
 
 
 Entry = tuple[str, Colour]

@@ -87,7 +87,7 @@ def open_model(
         content, _ = load_whole(model, checkpoint)
     classes, palette = _names(cfg, content, checkpoint)
     check_heads(model, classes, checkpoint or name)
-    model.to(place).eval().requires_grad_(False)
+    model.to(place).eval()
     if deploy:
         deployed(model)
     return OpenedModel(model, cfg, task, classes, palette_for(classes, palette), name)

@@ -158,7 +158,8 @@ class Predictor:
             return False
         return self.opened.task == "det" or batch[0].shape == ready.shape
 
-    @torch.inference_mode()
+    # Not inference_mode: the backbone keeps tables, which a later gradient could not go through.
+    @torch.no_grad()
     def predict_batch(self, batch: Sequence[Ready]) -> list[Prediction]:
         """Put pictures through the model at once."""
         if self.tiles and self._in_tiles:

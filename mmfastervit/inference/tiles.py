@@ -127,30 +127,46 @@ def _merged(
     found: Sequence[Detections], corners: Sequence[Sequence[int]], size: tuple[int, int]
 ) -> Detections:
     """One set of detections of several parts, what overlaps made one."""
-    from sahi.postprocess.combine import batched_greedy_nmm
-
     shifts = [np.array([*corner, *corner], dtype=np.float32) for corner in corners]
     boxes = np.concatenate([one.boxes + shift for one, shift in zip(found, shifts, strict=True)])
     scores = np.concatenate([one.scores for one in found])
     labels = np.concatenate([one.labels for one in found])
-    table = np.column_stack([boxes, scores, labels]).astype(np.float32)
-    groups = batched_greedy_nmm(table, _MATCH, _OVERLAP_TO_MERGE)
-    order = sorted(groups, key=lambda kept: -scores[kept])
-    joined = [[kept, *groups[kept]] for kept in order]
-    merged = [_around(boxes[group]) for group in joined]
+    groups = _groups(boxes, scores, labels)
+    surest = [group[int(np.argmax(scores[group]))] for group in groups]
     masks = None
     if any(one.masks is not None for one in found):
-        masks = _joined_masks(found, corners, joined, size)
+        masks = _joined_masks(found, corners, groups, size)
     return replace(
         found[0],
-        boxes=np.array(merged, dtype=np.float32).reshape(-1, 4),
-        scores=scores[order].astype(np.float32),
-        labels=labels[order].astype(np.int64),
+        boxes=np.array([_around(boxes[group]) for group in groups]).reshape(-1, 4),
+        scores=scores[surest],
+        labels=labels[surest],
         masks=masks,
     )
 
 
+def _groups(boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray) -> list[list[int]]:
+    """Which boxes are of one object, the surest first.
+
+    SAHI's merging goes over the boxes once, from the surest down, and leaves an object in several
+    pieces where a piece is surer than the whole. So it is done again until nothing is merged.
+    """
+    from sahi.postprocess.combine import batched_greedy_nmm
+
+    groups = [[number] for number in np.argsort(-scores, kind="stable")]
+    while groups:
+        table = [[*_around(boxes[g]), scores[g].max(), labels[g[0]]] for g in groups]
+        merged = batched_greedy_nmm(np.array(table, dtype=np.float32), _MATCH, _OVERLAP_TO_MERGE)
+        joined = [[*groups[kept], *(n for m in merged[kept] for n in groups[m])] for kept in merged]
+        joined.sort(key=lambda group: -scores[group].max())
+        if len(joined) == len(groups):
+            break
+        groups = joined
+    return groups
+
+
 def _around(boxes: np.ndarray) -> np.ndarray:
+    """The smallest box (4,) around boxes (N, 4)."""
     return np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
 
 

@@ -15,6 +15,8 @@ PART = "mmdet::_base_/schedules/schedule_1x.py"
 TOOLS = {
     "train": "train.py",
     "test": "test.py",
+    "infer": "infer.py",
+    "publish": "publish.py",
     "check": "check.py",
     "swap": "swap_backbone.py",
     "coverage": "swap_coverage.py",
@@ -162,6 +164,8 @@ def test_every_tool_is_a_command():
         ("test", ["no.py"], "checkpoint"),
         ("train", [PART], "has no model"),
         ("test", [PART, "no.pth"], "has no model"),
+        ("infer", ["no.jpg", "--checkpoint", "no.pth", "--out", "x"], "list no.jpg"),
+        ("publish", ["no.pth", "--config", "no.py"], "no config no.py"),
         ("export", ["no.py", "--out", "nowhere/x.onnx"], "no folder nowhere"),
         ("convert", ["no.pth", "x.pth"], "no checkpoint file 'no.pth'"),
         ("explain", ["no.jpg", "--config", "no.py", "--point", "1", "2"], "no picture no.jpg"),

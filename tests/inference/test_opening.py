@@ -1,5 +1,7 @@
 """A model is opened whole, with names for its classes, or it is an error that says what to do."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from mmengine.config import Config
@@ -129,7 +131,7 @@ def test_a_config_of_something_else_is_refused(cfg, message):
 
 def test_changed_files_are_found_out(tmp_path):
     path = tmp_path / "x.pth"
-    content = bytearray(open(checkpoint_of("det"), "rb").read())
+    content = bytearray(Path(checkpoint_of("det")).read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"changed|not complete|not finite|does not fit"):

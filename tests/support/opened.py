@@ -68,7 +68,7 @@ def spread(model: torch.nn.Module) -> None:
     with torch.no_grad():
         for name, value in model.named_parameters():
             if "head" in name and value.ndim > 1:
-                value.mul_(30 if "cls" in name else 3)
+                value.mul_(6 if "cls" in name else 3)
 
 
 def save(path: Path, weights: Mapping, cfg: Config, kind: str, **more: Any) -> None:
