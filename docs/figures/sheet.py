@@ -12,6 +12,7 @@ import io
 from argparse import ArgumentParser
 from pathlib import Path
 
+from matplotlib.figure import Figure
 from mmengine.config import Config
 from mmengine.runner import Runner
 from PIL import Image
@@ -34,7 +35,6 @@ SWIN = dict(
     num_heads=(2, 4, 8, 16),
     drop_path_rate=0.0,
 )
-TOP = 0.47  # share of the sheet that the README shows
 
 
 def main() -> None:
@@ -56,8 +56,7 @@ def main() -> None:
         figure.savefig(drawn, dpi=100, facecolor=figure.get_facecolor())
         sheet = Image.open(drawn).convert("RGB")
         save(sheet, FOLDER / f"hat-sheet{ending}.png")
-        top = sheet.crop((0, 0, sheet.width, round(TOP * sheet.height)))
-        save(top, FOLDER / f"hat-sheet-top{ending}.png")
+        save(upper_part(figure, sheet), FOLDER / f"hat-sheet-top{ending}.png")
 
 
 def configure(data: Path) -> Config:
@@ -86,6 +85,13 @@ def configure(data: Path) -> Config:
         randomness=dict(seed=0),
     )  # fmt: skip
     return cfg
+
+
+def upper_part(figure: Figure, sheet: Image.Image) -> Image.Image:
+    """The sheet above its second heading, which the README shows."""
+    second = next(text for text in figure.texts if text.get_text().startswith("Which windows"))
+    above = 1 - second.get_position()[1] - 0.2 / figure.get_figheight()
+    return sheet.crop((0, 0, sheet.width, round(above * sheet.height)))
 
 
 def save(image: Image.Image, file: Path) -> None:
