@@ -4,8 +4,9 @@ Selvaraju et al., Grad-CAM, ICCV 2017. Of the maps that the backbone hands on, o
 the HAT stage puts out, and of its carriers as the pixels of the last block hear them.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -270,7 +271,8 @@ def detection_target(
     """
 
     def instances(images: Tensor) -> Any:
-        return model.predict(images, samples, rescale=False)[0].pred_instances
+        with _scores_with_gradients():
+            return model.predict(images, samples, rescale=False)[0].pred_instances
 
     with torch.no_grad():
         found = instances(image)
@@ -289,6 +291,26 @@ def detection_target(
         f"{place}{unsure}",
         lambda images: instances(images).scores[chosen],
     )
+
+
+@contextmanager
+def _scores_with_gradients() -> Iterator[None]:
+    """Let mmdet's dense heads keep the gradients of their scores, which they cut to predict."""
+    from mmdet.models.utils import select_single_mlvl as select  # only where there is a detector
+
+    def keeping(tensors: Sequence[Tensor], batch_id: int, detach: bool = True) -> list[Tensor]:
+        return select(tensors, batch_id, detach=False)
+
+    holders = [
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith("mmdet.") and vars(module).get("select_single_mlvl") is select
+    ]
+    with ExitStack() as stack:
+        for module in holders:
+            stack.callback(setattr, module, "select_single_mlvl", select)
+            vars(module)["select_single_mlvl"] = keeping
+        yield
 
 
 def nearest_detection(

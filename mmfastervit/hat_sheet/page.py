@@ -1,7 +1,9 @@
 """A page of panels and wrapped text, laid out from the top in inches, so that nothing overlaps."""
 
-from collections.abc import Callable
+from bisect import bisect
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -132,28 +134,34 @@ class Page:
 def wrap(text: str, width: float, size: float, weight: str = "normal") -> list[str]:
     """Break text into lines of at most ``width`` inches; a word that is longer is broken."""
     lines: list[str] = []
+    space = text_width(" ", size, weight)
     for paragraph in text.splitlines():
-        line = ""
-        for word in paragraph.split(" "):
-            while text_width(word, size, weight) > width and len(word) > 1:
-                if line:
-                    lines.append(line)
-                    line = ""
-                fits = max(
-                    (n for n in range(1, len(word)) if text_width(word[:n], size, weight) <= width),
-                    default=1,
-                )
-                lines.append(word[:fits])
-                word = word[fits:]
-            longer = f"{line} {word}" if line else word
-            if line and text_width(longer, size, weight) > width:
+        line, used = "", 0.0
+        for word in _words(paragraph, width, size, weight):
+            needed = text_width(word, size, weight)
+            if line and used + space + needed > width:
                 lines.append(line)
-                longer = word
-            line = longer
+                line, used = word, needed
+            else:
+                used += needed + (space if line else 0)
+                line = f"{line} {word}" if line else word
         lines.append(line)
     return lines
 
 
+def _words(paragraph: str, width: float, size: float, weight: str) -> Iterator[str]:
+    """The words of a paragraph, in pieces where one is wider than a line."""
+    for word in paragraph.split():
+        while text_width(word, size, weight) > width and len(word) > 1:
+            fits = bisect(
+                range(1, len(word)), width, key=lambda n: text_width(word[:n], size, weight)
+            )
+            yield word[: max(fits, 1)]
+            word = word[max(fits, 1) :]
+        yield word
+
+
+@lru_cache(maxsize=4096)
 def text_width(text: str, size: float, weight: str = "normal") -> float:
     """Inches that a line of text takes."""
     font = FontProperties(size=size, weight=weight)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from support.tiny_hosts import build_host
 
+from mmfastervit import insert_hat
 from mmfastervit.hat_sheet.listening import listen
 from mmfastervit.hat_sheet.stages import choose_stage, run_to
 
@@ -80,3 +82,23 @@ def test_the_pixel_is_the_one_that_is_asked_for(network):
     other, _ = listening(network, (224, 224), 0, 1)
     assert grid.shape == (2, 2)
     assert not np.allclose(first[0].pixels, other[0].pixels, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["mmdet-swin", "timm-swin"])
+@torch.no_grad()
+def test_the_weights_of_a_host_are_those_it_attends_by(name):
+    model = build_host(name)
+    model.eval()
+    insert_hat(model, mode="replace")
+    stage = choose_stage(model)
+    passage = run_to(stage, model, torch.randn(1, 3, 160, 192))
+    for block, (tokens, windows) in zip(stage.blocks, passage.inputs, strict=True):
+        bias = block.tables(windows, tokens).window_bias
+        weights = block.window.attention_weights(tokens, bias, windows)
+        attention = block.window.attention
+        normed = block.window.block.norm1(tokens)
+        value = windows.gather(attention.qkv(normed).chunk(3, dim=-1)[2])
+        value = value.unflatten(-1, (weights.shape[2], -1))
+        added = torch.einsum("bghqk,bgkhc->bgqhc", weights, value).flatten(3)
+        expected = block.window.attend(normed, bias, windows)
+        torch.testing.assert_close(attention.proj(windows.scatter(added)), expected)

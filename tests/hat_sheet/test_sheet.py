@@ -46,8 +46,9 @@ def with_cam(of: Measured) -> Measured:
     return replace(of, cam=Cam("a long target of which much has to be said in words " * 2, views))
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(128, 128), (640, 128), (100, 400)], ids=str)
+@pytest.mark.parametrize(
+    ("size", "theme"), [((128, 128), "light"), ((640, 128), "dark"), ((100, 400), "light")]
+)
 def test_no_text_is_cut_off_or_lies_over_another(network, size, theme):
     of = measured(network, size, (size[0] / 2, size[1] / 3), is_trained=False, name="a_name_" * 30)
     figure = draw_sheet(with_cam(of), theme)

@@ -35,7 +35,8 @@ def test_both_attention_stages_of_fastervit_are_found(network):
 @pytest.mark.parametrize("case", HOSTS)
 def test_hat_in_a_host_is_found_and_its_features_are_the_maps(case):
     name, mode, expected = HOSTS[case]
-    model = build_host(name).eval()
+    model = build_host(name)
+    model.eval()
     insert_hat(model, mode=mode)
     assert [stage.name for stage in find_stages(model)] == expected
     image = torch.randn(1, 3, 160, 192)
@@ -61,7 +62,7 @@ def test_hat_in_a_host_is_found_and_its_features_are_the_maps(case):
 
 
 def test_a_plugin_inside_bottlenecks_is_found():
-    model = build_host("mmdet-resnet", plugins=[PLUGIN]).eval()
+    model = build_host("mmdet-resnet", plugins=[PLUGIN])
     found = find_stages(model)
     assert len(found) == 6
     assert all(isinstance(stage.end, HATPlugin) for stage in found)
