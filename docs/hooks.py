@@ -1,8 +1,8 @@
 """What MkDocs asks while it builds the site: pages for what links name outside ``docs``.
 
-On a code host a link such as ``../configs/det`` shows that folder. The site has only ``docs``, so each
-file or folder of the checkout that a page links to becomes a page of its own here: a file with its
-text, a folder with its list. Links in links are followed.
+On a code host a link such as ``../configs/det`` shows that folder. The site has only ``docs``, so
+each file or folder of the checkout that a page links to becomes a page of its own here: a file with
+its text, a folder with its list.
 """
 
 import posixpath
@@ -26,7 +26,9 @@ LANGUAGES = {".py": "python", ".sh": "bash", ".yml": "yaml", ".md": "markdown"}
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a page for everything outside ``docs`` that a page links to."""
-    waiting = [(f"docs/{file.src_uri}", file.content_string) for file in files.documentation_pages()]
+    waiting = [
+        (f"docs/{file.src_uri}", file.content_string) for file in files.documentation_pages()
+    ]
     for name in ON_TOP:
         text = (ROOT / name).read_text(encoding="utf-8")
         files.append(File.generated(config, name, content=text))
@@ -63,9 +65,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     fenced = [match.span() for match in FENCED.finditer(markdown)]
     return LINK.sub(
-        lambda match: (
-            match[0] if any(a <= match.start() < b for a, b in fenced) else turned(match)
-        ),
+        lambda match: match[0] if any(a <= match.start() < b for a, b in fenced) else turned(match),
         markdown,
     )
 
@@ -85,7 +85,9 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
 
 def page_of(target: str) -> str:
     """The page that stands for a file or folder of the checkout."""
-    visible = "/".join(part.replace(".", "_", 1) if part[0] == "." else part for part in target.split("/"))
+    visible = "/".join(
+        part.replace(".", "_", 1) if part[0] == "." else part for part in target.split("/")
+    )
     return f"{FOLDER_OF_FILES}/{visible}.md"  # MkDocs leaves out names that begin with a dot
 
 
@@ -96,7 +98,9 @@ def shown(target: str) -> str:
         raise PluginError(f"a page links to {target}, which is not in the checkout")
     if path.is_dir():
         listed = "\n".join(
-            f"- `{entry.name}`" for entry in sorted(path.iterdir()) if not entry.name.startswith((".", "_"))
+            f"- `{entry.name}`"
+            for entry in sorted(path.iterdir())
+            if not entry.name.startswith((".", "_"))
         )
         return f"# {target}\n\nA folder of the checkout:\n\n{listed}\n"
     text = path.read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config, ConfigDict
 from support.made_data import IMAGES, make
+from support.shrinking import shrink
 
 from mmfastervit.archs import ARCHS
 from mmfastervit.config.tree import leaf_datasets, plain, rebuild
@@ -27,22 +28,6 @@ RECIPES = [
     if "shapes" not in path.name
 ]
 BATCH = 2
-
-
-def smaller(value):
-    """An eighth of what is a length of an image, in whole windows."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 100:
-        return max(32, round(value / 8 / 32) * 32)
-    return type(value)(map(smaller, value)) if isinstance(value, (list, tuple)) else value
-
-
-LENGTHS = ("scale", "scales", "crop_size", "img_scale", "size", "max_size", "stride")
-
-
-def shrink(node: dict) -> dict:
-    """With lengths made smaller; and an untrained detector's low scores are counted too."""
-    found = {key: smaller(value) if key in LENGTHS else value for key, value in node.items()}
-    return found | ({"score_thr": 0.0} if "score_thr" in found else {})
 
 
 def shrunk(path: Path, folder: Path) -> Config:

@@ -1,4 +1,4 @@
-"""Draw docs/figures/choosing.png and print the table of docs/choosing.md: cost against what was published.
+"""Draw docs/figures/choosing.png and print the table of docs/choosing.md: cost and published accuracy.
 
     python docs/figures/choosing.py
 
@@ -84,14 +84,22 @@ def gflops(name: str, size: tuple[int, int]) -> float:
 
 def table() -> None:
     """Print a row for each architecture."""
-    heads = ("arch", "parameters, M", *(f"GFLOPs {h}x{w}" for h, w in SIZES), "ImageNet top-1*", "im/s*")
+    heads = (
+        "arch",
+        "parameters, M",
+        *(f"GFLOPs {h}x{w}" for h, w in SIZES),
+        "ImageNet top-1*",
+        "im/s*",
+    )
     print("|", " | ".join(heads), "|")
     print("|---" * len(heads) + "|")
     for number, name in enumerate(ARCHS):
         millions = sum(p.numel() for p in build(name, SIZES[0]).parameters()) / 1e6
         costs = [f"{gflops(name, size):.1f}" for size in SIZES]
         speed = str(THROUGHPUT[number]) if number < len(THROUGHPUT) else "-"
-        print("|", " | ".join((f"`{name}`", f"{millions:.1f}", *costs, str(TOP1[name]), speed)), "|")
+        print(
+            "|", " | ".join((f"`{name}`", f"{millions:.1f}", *costs, str(TOP1[name]), speed)), "|"
+        )
 
 
 def draw() -> None:

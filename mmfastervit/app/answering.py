@@ -1,4 +1,4 @@
-"""What a model answers to a page: a prediction as a picture and in numbers, and the sheet of a point."""
+"""What a model answers to a page: a prediction, drawn and in numbers, and the sheet of a point."""
 
 import io
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ class ModelAnswers:
             return Seen(image, self.predictor.predict(image))
 
     def draw(self, seen: Seen, threshold: float) -> tuple[Image.Image, list[list]]:
-        """The picture with what is in it, and a row for each class: its name, and how many or how much."""
+        """The picture with what is in it, and for each class its name with its number or share."""
         told = seen.prediction
         if isinstance(told, Detections):
             told = told.kept(threshold)

@@ -8,7 +8,10 @@ from typing import Any, Protocol
 import gradio as gr
 from PIL import Image
 
-WELCOME = "Drop a picture. Then click a point of the result, to see what hierarchical attention does there."
+WELCOME = (
+    "Drop a picture. Then click a point of the result, to see what hierarchical attention does "
+    "there."
+)
 NO_HAT = "Drop a picture."
 BUTTONS = ["download", "fullscreen"]  # and none that shares
 
@@ -55,8 +58,12 @@ def build_page(answers: Answers, threshold: float) -> gr.Blocks:
                     interactive=False,
                 )
             with gr.Column(scale=2, min_width=320):
-                result = gr.Image(label="Result", type="pil", format="png", interactive=False, buttons=BUTTONS)
-        sheet = gr.Image(label="HAT at that point", type="pil", format="png", visible=False, buttons=BUTTONS)
+                result = gr.Image(
+                    label="Result", type="pil", format="png", interactive=False, buttons=BUTTONS
+                )
+        sheet = gr.Image(
+            label="HAT at that point", type="pil", format="png", visible=False, buttons=BUTTONS
+        )
 
         def take(path: str | None, lowest: float) -> tuple:
             gone = gr.update(value=None, visible=False)
@@ -85,7 +92,7 @@ def build_page(answers: Answers, threshold: float) -> gr.Blocks:
 
 @contextmanager
 def told(path: str | None = None) -> Iterator[None]:
-    """Tell a visitor what is wrong with a picture, by its name and not by its place on this machine."""
+    """Tell a visitor what is wrong with a picture, by its name and not by its place here."""
     try:
         yield
     except (ValueError, OSError) as error:

@@ -13,8 +13,8 @@ FONTS = dict(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monos
 def serve(page: gr.Blocks, port: int | None, max_upload: int) -> str:
     """Serve a page, by a thread of its own.
 
-    It is reached from this machine alone, shared by no tunnel, and loads nothing from elsewhere: fonts
-    are the reader's own.
+    It is reached from this machine alone, shared by no tunnel, and loads nothing from elsewhere:
+    fonts are the reader's own.
 
     Args:
         page: What is served.

@@ -1,7 +1,7 @@
 """The commands of the pages are run, as they stand there, one after the other.
 
-Each page has a folder of its own, with the data that its reader would have. A comment in the line above a
-block is not seen by readers and says what a test has to know::
+Each page has a folder of its own, with the data that its reader would have. A comment in the line
+above a block is not seen by readers and says what a test has to know::
 
     <!-- run: CONFIG=retinanet.py 8=2 -->     words that stand for a reader's own
     <!-- not run: it needs a GPU -->          and then the block is left out
@@ -11,6 +11,7 @@ What runs shorter than written is said in ``support/briefly.py``.
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -26,10 +27,12 @@ PAGES = [page for page in WRITTEN if blocks(page, "bash")]
 
 def commands(block: Block) -> list[str]:
     """The command lines of a block, with the words of its comment put in."""
-    words = dict(word.split("=", 1) for word in block.note.removeprefix(RUN).split()) if block.note.startswith(RUN) else {}
     lines = block.text.replace("\\\n", " ").splitlines()
-    for old, new in words.items():
-        lines = [re.sub(rf"(?<![\w./-]){re.escape(old)}(?![\w/-]|\.\w)", new, line) for line in lines]
+    if block.note.startswith(RUN):
+        words = [word.split("=", 1) for word in shlex.split(block.note.removeprefix(RUN))]
+        for old, new in sorted(words, key=lambda pair: -len(pair[0])):
+            place = re.compile(rf"(?<![\w./-]){re.escape(old)}(?![\w-])")
+            lines = [place.sub(lambda _, new=new: new, line) for line in lines]
     return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
@@ -58,13 +61,12 @@ def test_the_commands_of_a_page_work(page, tmp_path):
         if block.note.startswith(NOT_RUN):
             continue
         for line in commands(block):
-            before = scene.before(line)
             done = subprocess.run(
-                ["bash", "-c", line], cwd=scene.folder, env=env | before, capture_output=True, text=True,
+                ["bash", "-c", line], cwd=scene.folder, env=env, capture_output=True, text=True,
                 timeout=1200, check=False,
             )  # fmt: skip
-            said = f"{title(page)}, line {block.line}: {line}\n{done.stdout[-2000:]}{done.stderr[-3000:]}"
-            assert done.returncode == 0, said
+            said = f"{done.stdout[-2000:]}{done.stderr[-3000:]}"
+            assert done.returncode == 0, f"{title(page)}, line {block.line}: {line}\n{said}"
 
 
 def test_what_is_not_run_says_why():

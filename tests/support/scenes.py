@@ -1,17 +1,23 @@
 """What the readers of the pages have in their folder before they run a page's commands."""
 
-import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from mmengine.config import Config
 from PIL import Image
-from support.made_data import make
-from support.pages import ROOT, blocks
 
+from mmfastervit import FasterViT
+from mmfastervit.checkpoint.published import PUBLISHED
+from mmfastervit.config.finding import find_config
 from mmfastervit.datasets.shapes import write_dataset
-
-RETINANET = "mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"
+from mmfastervit.inference.opening import open_model
+from support.made_data import make
+from support.opened import picture
+from support.pages import ROOT, blocks
 
 
 @dataclass(frozen=True)
@@ -33,24 +39,40 @@ class Scene:
         """Drawn shapes: files in COCO's format, pictures, label maps."""
         write_dataset(self.folder / place, train=6, val=3, size=64, seed=0)
 
+    def photos(self, *places: str) -> None:
+        """A picture at each place."""
+        for place in places:
+            path = self.folder / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture((640, 480))).save(path)
+
     def published(self, *names: str) -> None:
-        """Weights in the names and at the place of the published ones, without their values."""
-        from mmfastervit import FasterViT
-        from mmfastervit.checkpoint.published import PUBLISHED
-        from mmfastervit.files import written_whole
-
-        import torch
-
+        """Files in the place of downloaded weights, with others inside."""
         hub = self.folder / ".torch/hub/checkpoints"
         hub.mkdir(parents=True, exist_ok=True)
         for name in names:
             weights = PUBLISHED[name]
             state = FasterViT(weights.arch, out_norm=None).state_dict()
-            with written_whole(hub / weights.file) as file:
-                torch.save({"state_dict": state}, file)
+            torch.save({"state_dict": state}, hub / weights.file)
+
+    def own(self, task: str) -> None:
+        """`cells.py`, as ``mmfastervit new`` writes it for `data/cells`."""
+        self.shapes("data/cells")
+        new = [sys.executable, "-m", "mmfastervit", "new", task, "data/cells", "--out", "cells.py"]
+        subprocess.run(new, cwd=self.folder, check=True, capture_output=True)
+
+    def trained(self, config: str, checkpoint: str) -> None:
+        """A checkpoint of a config, with random weights."""
+        path = self.folder / config
+        cfg = Config.fromfile(path if path.exists() else find_config(config))
+        opened = open_model(cfg, None)
+        out = self.folder / checkpoint
+        out.parent.mkdir(parents=True, exist_ok=True)
+        meta = dict(dataset_meta=dict(classes=opened.classes), cfg=cfg.pretty_text)
+        torch.save(dict(meta=meta, state_dict=opened.model.state_dict()), out)
 
     def python(self, page: str) -> None:
-        """The files that a page tells its reader to write, by its comments ``quick-start: NAME``."""
+        """The files that a page has its reader write, by its comments ``quick-start: NAME``."""
         for block in blocks(ROOT / page, "python"):
             if block.note.startswith("quick-start: "):
                 name = block.note.removeprefix("quick-start: ").split()[0]
@@ -58,15 +80,11 @@ class Scene:
 
 
 def _quick_start(scene: Scene) -> None:
-    scene.checkout()
     scene.python("docs/quick-start.md")
-    (scene.folder / "pictures").mkdir()
-    for name in ("one", "two", "three", "four", "five"):
-        Image.new("RGB", (256, 192), "teal").save(scene.folder / f"pictures/{name}.jpg")
+    scene.photos(*(f"pictures/{name}.jpg" for name in ("one", "two", "three", "four", "five")))
 
 
 def _own_data(scene: Scene) -> None:
-    scene.checkout()
     scene.shapes("data/cells")
     scene.shapes("data/streets")
     scene.published("fastervit_0_224_1k")
@@ -79,13 +97,8 @@ def _coco(scene: Scene) -> None:
 
 
 def _ade20k(scene: Scene) -> None:
-    scene.checkout()
     make(scene.folder, "data/ade/ADEChallengeData2016")
     scene.published("fastervit_2_224_1k")
-
-
-def _commands(scene: Scene) -> None:
-    scene.checkout()
 
 
 def _distributed(scene: Scene) -> None:
@@ -93,12 +106,45 @@ def _distributed(scene: Scene) -> None:
     _ade20k(scene)
 
 
+def _trained_cells(scene: Scene) -> None:
+    scene.own("det")
+    scene.trained("cells.py", "epoch_24.pth")
+    (scene.folder / "work_dirs/cells").mkdir(parents=True)
+    (scene.folder / "work_dirs/cells/epoch_24.pth").hardlink_to(scene.folder / "epoch_24.pth")
+    scene.photos("photos/a.jpg", "photos/b.png", "scans/c.tif", "cell.jpg")
+
+
+def _deploy(scene: Scene) -> None:
+    _trained_cells(scene)
+    scene.trained("mmfastervit::seg/fpn_fastervit-0_8xb4-80k_ade20k-512x512.py", "fpn.pth")
+    scene.published("fastervit_0_224_1k")
+    hub = scene.folder / ".torch/hub/checkpoints/fastervit_0_224_1k.pth.tar"
+    (scene.folder / hub.name).hardlink_to(hub)
+
+
+def _swap(scene: Scene) -> None:
+    (scene.folder / "my_config.py").write_text(
+        '_base_ = "mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py"\n'
+    )
+
+
+def _photos_of(place: str) -> Callable[[Scene], None]:
+    def made(scene: Scene) -> None:
+        scene.checkout()
+        make(scene.folder, place)
+
+    return made
+
+
 SCENES: dict[str, Callable[[Scene], None]] = {
-    "README.md": lambda scene: scene.checkout(),
     "docs/quick-start.md": _quick_start,
     "docs/own-data.md": _own_data,
     "docs/coco.md": _coco,
     "docs/ade20k.md": _ade20k,
-    "docs/commands.md": _commands,
     "docs/distributed.md": _distributed,
+    "docs/inference.md": _trained_cells,
+    "docs/how-hat-works.md": _trained_cells,
+    "docs/deploy.md": _deploy,
+    "docs/long-runs.md": _own_data,
+    "docs/swap.md": _swap,
 }
