@@ -1,4 +1,4 @@
-"""Draw docs/figures/choosing.png and print the table of docs/choosing.md: cost and published accuracy.
+"""Draw docs/figures/choosing.png and print the table of docs/choosing.md: cost and accuracy.
 
     python docs/figures/choosing.py
 

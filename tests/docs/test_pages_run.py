@@ -31,7 +31,7 @@ def commands(block: Block) -> list[str]:
     if block.note.startswith(RUN):
         words = [word.split("=", 1) for word in shlex.split(block.note.removeprefix(RUN))]
         for old, new in sorted(words, key=lambda pair: -len(pair[0])):
-            place = re.compile(rf"(?<![\w./-]){re.escape(old)}(?![\w-])")
+            place = re.compile(rf"(?<![\w-]){re.escape(old)}(?![\w-])")
             lines = [place.sub(lambda _, new=new: new, line) for line in lines]
     return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
 

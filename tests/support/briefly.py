@@ -1,8 +1,8 @@
 """The command line for a page's commands on made data: ``python -m support.briefly COMMAND ...``.
 
-What is shorter than as written: a run has one epoch or two iterations, of two images a step, read in
-its own process; lengths of 100 pixels and more in pipelines and preprocessors are an eighth, in whole
-windows of 32. Models, files and everything else are as the page says.
+What is shorter than as written: a run has one epoch or two iterations, of two images a step, read
+in its own process; lengths of 100 pixels and more in pipelines and preprocessors are an eighth, in
+whole windows of 32. Models, files and everything else are as the page says.
 """
 
 import sys

@@ -1,5 +1,7 @@
 """What the readers of the pages have in their folder before they run a page's commands."""
 
+import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -128,10 +130,21 @@ def _swap(scene: Scene) -> None:
     )
 
 
-def _photos_of(place: str) -> Callable[[Scene], None]:
+def _photos_of(place: str, classes: tuple[str, ...]) -> Callable[[Scene], None]:
+    """Drawn shapes in the form and with the names of the photos of an example."""
+
     def made(scene: Scene) -> None:
         scene.checkout()
-        make(scene.folder, place)
+        scene.shapes("drawn")
+        drawn, folder = scene.folder / "drawn", scene.folder / place
+        for split, name in (("train", "training"), ("val", "validation")):
+            shutil.copytree(drawn / "images" / name, folder / split)
+            shutil.copytree(drawn / "annotations" / name, folder / f"{split}_semantic")
+            content = json.loads((drawn / f"instances_{split}.json").read_text())
+            content["categories"] = [dict(id=i, name=n) for i, n in enumerate(classes, 1)]
+            for annotation in content["annotations"]:
+                annotation["category_id"] = min(annotation["category_id"], len(classes))
+            (folder / f"{split}.json").write_text(json.dumps(content))
 
     return made
 
@@ -147,4 +160,6 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "docs/deploy.md": _deploy,
     "docs/long-runs.md": _own_data,
     "docs/swap.md": _swap,
+    "docs/examples/bccd/README.md": _photos_of("data/bccd", ("RBC", "WBC", "Platelets")),
+    "docs/examples/nuclei/README.md": _photos_of("data/nuclei", ("nucleus",)),
 }
