@@ -22,6 +22,7 @@ from mmfastervit.config.mistakes import explain
 from .checkpoint import load_backbone
 from .logs import warnings_only
 from .models import FasterViT
+from .models.images import channels_in
 
 PARTS = ("backbone", "neck", "model")
 OPSET = 18
@@ -190,12 +191,6 @@ def export_onnx(
         for file in sorted(Path(folder).iterdir(), key=lambda file: file == path):
             os.replace(file, out.parent / file.name)
     return largest
-
-
-def channels_in(module: nn.Module) -> int:
-    """Channels of the images that a module takes: those of its first convolution, or else 3."""
-    convolutions = (part for part in module.modules() if isinstance(part, nn.Conv2d))
-    return next((part.in_channels for part in convolutions), 3)
 
 
 def trace(module: nn.Module, images: Tensor, is_dynamic: bool) -> torch.onnx.ONNXProgram:
