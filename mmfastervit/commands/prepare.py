@@ -113,9 +113,11 @@ def run(request: _Request) -> int:
     print(LAYOUTS[request.name].name)
     for look in looks:
         print("\n".join(_told(look)))
-    for look in looks:
-        if look.is_ready:
-            _reach(look, request.link)
+    ready = [look for look in looks if look.is_ready]
+    if request.link:
+        _link(ready, request.link)
+    for look in ready:
+        _reach(look)
     _end(looks, failures)
     return 0
 
@@ -155,20 +157,24 @@ def _shown(path: Path, base: Path) -> str:
     return path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)
 
 
-def _reach(look: Look, link: Path | None) -> None:
+def _link(looks: Sequence[Look], folder: Path) -> None:
+    """Make the links by which recipes find what is there."""
+    links = {place: to for look in looks for place, to in links_for(look, folder).items()}
+    with told_as(WrongRequest, OSError):
+        made = make_links(links)
+    for place in made:
+        print(f"linked: {place} -> {place.resolve()}")
+
+
+def _reach(look: Look) -> None:
     """Say which recipes can run, and how they find the data set."""
     names = recipes_of(look.use)
-    if link:
-        with told_as(WrongRequest, OSError):
-            made = make_links(links_for(look, link))
-        for place in made:
-            print(f"linked: {place} -> {place.resolve()}")
     print(f"\nrecipes for {look.use.what} that can run:")
     print("\n".join(f"    {name}" for name in names))
     if is_where_recipes_look(look, Path.cwd()):
         print(f"from here they find it as {look.use.data_root}")
         return
-    cfg = Config.fromfile(find_config(names[0]))
+    cfg = Config.fromfile(find_config(names[0]), import_custom_modules=False)
     options = "".join(f" \\\n    {key}={value}" for key, value in options_for(cfg, look).items())
     print(f"they look for {look.use.data_root}; make a link (--link data), or add\n"
           f"    --cfg-options{options}")  # fmt: skip
@@ -179,7 +185,7 @@ def _end(looks: Sequence[Look], failures: Sequence[Failure]) -> None:
     if failures:
         told = "".join(f"\n    {path}: {reason}" for path, reason in failures[:_SHOWN])
         raise CommandFailed(f"{len(failures)} label maps could not be made, such as of{told}")
-    if faults := sum(len(look.faults) for look in looks):
-        raise CommandFailed(f"{faults} faults, listed above")
+    if faults := {fault for look in looks for fault in look.faults}:
+        raise CommandFailed(f"{len(faults)} faults; they are listed above")
     if any(look.tasks or look.lists for look in looks):
         raise CommandFailed("label maps or lists are to be made: run it without --check-only")

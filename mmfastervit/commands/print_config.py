@@ -21,7 +21,7 @@ from mmengine.config import Config
 
 from mmfastervit.config.comparing import differences
 from mmfastervit.config.source import flat, render
-from mmfastervit.config.tree import ABSENT, dotted
+from mmfastervit.config.tree import ABSENT, dotted, rebuild
 from mmfastervit.engine.options import read_changed
 from mmfastervit.files import written_whole
 from mmfastervit.signatures import nearest
@@ -57,10 +57,10 @@ def prepare(arguments: Namespace) -> _Request:
     check_writable("--out", arguments.out)
     if arguments.out and arguments.out.suffix != ".py":
         raise ValueError(f"--out takes a name that ends in .py, not {arguments.out}")
-    tree = read_changed(arguments.config, arguments.cfg_options).to_dict()
+    tree = _tree(read_changed(arguments.config, arguments.cfg_options))
     value = part_at(tree, arguments.path)
     if arguments.diff:
-        other = part_at(read_changed(arguments.diff).to_dict(), arguments.path)
+        other = part_at(_tree(read_changed(arguments.diff)), arguments.path)
         return _Request(_told_differences(other, value), None, arguments.out)
     if arguments.path:
         return _Request(f"{render(value, 0)}\n", None, arguments.out)
@@ -84,6 +84,12 @@ def run(request: _Request) -> int:
     return 0
 
 
+def _tree(cfg: Config) -> dict[str, Any]:
+    """The config as plain dicts, without mmengine's marks of a scope that is the default."""
+    own = ("_scope_", cfg.get("default_scope"))
+    return rebuild(cfg.to_dict(), lambda node: {k: v for k, v in node.items() if (k, v) != own})
+
+
 def part_at(tree: Any, keys: str | None) -> Any:
     """The part of a config that dotted keys lead to; all of it without any.
 
@@ -104,7 +110,7 @@ def part_at(tree: Any, keys: str | None) -> Any:
             if key not in names:
                 listed = ", ".join([*names][:_SHOWN]) or "nothing"
                 raise ValueError(
-                    f"--path {keys}: {where} has no {key!r}{nearest(key, names)}; it has {listed}"
+                    f"--path {keys}: {where} has no {key!r} (it has {listed}){nearest(key, names)}"
                 )
             tree = tree[names[key]]
         else:

@@ -21,8 +21,15 @@ def differences(was: Any, now: Any, path: Path = ()) -> Iterator[tuple[Path, Any
         for index, (old, new) in enumerate(zip(was, now, strict=True)):
             yield from differences(old, new, (*path, index))
         return
-    if not (was is now or was == now):
+    if not _are_alike(was, now):
         yield path, was, now
+
+
+def _are_alike(was: Any, now: Any) -> bool:
+    """Whether two values are the same to Python and to a reader: nan is nan, and True is not 1."""
+    if isinstance(was, bool) != isinstance(now, bool):
+        return False
+    return was is now or was == now or (was != was and now != now)
 
 
 def _are_lists(*values: Any) -> bool:

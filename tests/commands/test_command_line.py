@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.answers import status_of
 
 from mmfastervit import commands
 from mmfastervit.commands import main, summaries
@@ -24,14 +25,6 @@ TOOLS = {
     "benchmark": "benchmark.py",
     "shapes": "make_shapes_data.py",
 }
-
-
-def status_of(capsys, *arguments) -> tuple[int, str, str]:
-    """Exit status, standard output and standard error of ``mmfastervit ARGUMENTS``."""
-    with pytest.raises(SystemExit) as ended:
-        main(argv=arguments)
-    printed = capsys.readouterr()
-    return ended.value.code, printed.out, printed.err
 
 
 class Fake:

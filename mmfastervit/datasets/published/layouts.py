@@ -26,16 +26,16 @@ def _coco() -> Layout:
     }
     files = {split: Part(f"annotations/instances_{split}.json", instances) for split in counts}
     segments = {split: Part(f"annotations/panoptic_{split}.json", panoptic) for split in counts}
-    masks = {  # a zip inside the zip
+    inner = f"{_COCO_PAGE} (panoptic_annotations_trainval2017.zip, in which it is a zip of its own)"
+    masks = {
         split: Part(
             f"annotations/panoptic_{split}",
-            Archive(f"panoptic_{split}.zip", "inside panoptic_annotations_trainval2017.zip",
-                    "annotations"),
+            Archive(f"panoptic_{split}.zip", inner, "annotations"),
             ".png",
             count,
         )
         for split, count in counts.items()
-    }  # fmt: skip
+    }
     same = {
         split: Part(f"images/{split}", part.archive, ".jpg", part.count, split)
         for split, part in pictures.items()

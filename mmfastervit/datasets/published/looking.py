@@ -124,12 +124,16 @@ class _Looker:
         tasks = tuple(self._tasks())
         lists = tuple(self._lists())
         is_absent = self._is_absent(tasks)
-        faults, notes = [], []
+        faults: list[str] = []
+        notes: list[str] = []
         if not is_absent:
             faults = [*self._missing(tasks, lists), *self._cut_off(), *self._unnamed(tasks, lists)]
             faults += [*self._unpaired(tasks), *self._differing(), *self._package()]
             counted = [*self._counted()]
-            faults, notes = ([*faults, *counted], []) if not self.allow_part else (faults, counted)
+            if self.allow_part:
+                notes += [text for text, _ in counted]
+            else:
+                faults += [f"{text}{advice}" for text, advice in counted]
             notes += [*self._surplus()]
         return Look(
             use, self.base, self.places, tuple(faults), tuple(notes), tasks, lists, is_absent
@@ -175,7 +179,7 @@ class _Looker:
             parts = [part for part in missing if part.archive == archive]
             names = ", ".join(part.name for part in parts)
             file = self.packed.get(parts[0])
-            how = f"it is in {archive.source}"
+            how = f"had from {archive.source}; if you have it elsewhere: --root DIR THAT_FOLDER"
             if file:
                 how = unpacking(file, self.base / archive.into)
             elif any((self.base / part.name).is_dir() for part in parts):
@@ -205,7 +209,7 @@ class _Looker:
             if absent:
                 yield (
                     f"{len(absent)} of the {len(listed)} files that {rule.file.name} names are not "
-                    f"in {folder}: {_some(absent, rule.files.suffix)}; it is in "
+                    f"in {folder}: {_some(absent, rule.files.suffix)}; had from "
                     f"{rule.files.archive.source}"
                 )
 
@@ -230,7 +234,7 @@ class _Looker:
             if without and have:
                 yield (
                     f"{len(without)} pictures of {self.places[pictures].path} have no label map: "
-                    f"{_some(without, pictures.suffix)}; the maps are in {maps.archive.source}"
+                    f"{_some(without, pictures.suffix)}; had from {maps.archive.source}"
                 )
 
     def _differing(self) -> Iterator[str]:
@@ -257,12 +261,13 @@ class _Looker:
                 f"pip install git+https://github.com/cocodataset/{package}"
             )
 
-    def _counted(self) -> Iterator[str]:
+    def _counted(self) -> Iterator[tuple[str, str]]:
+        """Parts that are fewer than was published, each with what to do."""
         for part, place in self._counts():
             if len(place.names) < part.count:
                 yield (
-                    f"{part.name}: {len(place.names)} of the {part.count} that were published, in "
-                    f"{place.path}: unpack or download {part.archive.source} again"
+                    f"{part.name}: {len(place.names)} of the {part.count} that were published",
+                    f"; the rest is in {part.archive.source}, or --allow-part takes it as it is",
                 )
 
     def _surplus(self) -> Iterator[str]:

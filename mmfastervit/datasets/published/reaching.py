@@ -22,8 +22,10 @@ def recipes_of(use: Use) -> list[str]:
 
 def is_where_recipes_look(look: Look, working: Path) -> bool:
     """Whether recipes that are started in ``working`` find all parts without being told."""
-    looked_at = working / look.use.data_root
-    return not look.moved and looked_at.resolve() == look.base.resolve()
+    root = working / look.use.data_root
+    return all(
+        (root / part.name).resolve() == look.places[part].path.resolve() for part in look.use.parts
+    )
 
 
 def options_for(cfg: Config, look: Look) -> dict[str, str]:

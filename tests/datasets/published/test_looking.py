@@ -109,8 +109,9 @@ def test_what_is_nowhere_is_told_with_its_source(tmp_path):
     shutil.rmtree(tmp_path / "annotations")
     (fault,) = look("coco", tmp_path)[0].faults
     assert fault == (
-        "missing: annotations/instances_train2017.json, annotations/instances_val2017.json: it is "
-        "in https://cocodataset.org/#download (annotations_trainval2017.zip)"
+        "missing: annotations/instances_train2017.json, annotations/instances_val2017.json: had "
+        "from https://cocodataset.org/#download (annotations_trainval2017.zip); if you have it "
+        "elsewhere: --root DIR THAT_FOLDER"
     )
 
 
