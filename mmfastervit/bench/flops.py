@@ -2,7 +2,7 @@
 
 import copy
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -70,7 +70,7 @@ def cost_of(cfg: Config, shape: tuple[int, int], batch: int = 1) -> Cost:
             raise ValueError(f"there is no backbone in a {type(model).__name__}")
         data = _batch(model, scope, shape, batch)
         call = partial(model, **data, mode="tensor" if scope == "mmdet" else "predict")
-        with _watched(model) as (seen, given, deformable):
+        with _called_as_modules(model), _watched(model) as (seen, given, deformable):
             gflops = operations_by_module(call, model)
     for name, operations in deformable.items():
         gflops[name] = gflops.get(name, 0.0) + operations / 1e9
@@ -101,6 +101,38 @@ def _sample(scope: str, shape: tuple[int, int]) -> BaseDataElement:
         from mmseg.structures import SegDataSample as Sample
     meta = dict(img_shape=shape, ori_shape=shape, pad_shape=shape, scale_factor=(1.0, 1.0))
     return Sample(metainfo=dict(meta, img_id=0, img_path="drawn", flip=False, flip_direction=None))
+
+
+@contextmanager
+def _called_as_modules(model: nn.Module) -> Iterator[None]:
+    """Let torch see the parts of a model also where only their ``forward`` is called.
+
+    Detectors call that of their heads, and what a head computes itself would be counted for none.
+    """
+    parts = dict(model.named_children())
+    entered = dict.fromkeys(parts, False)
+
+    def enter(name: str, *_: Any) -> None:
+        entered[name] = True
+
+    def leave(name: str, *_: Any) -> None:
+        entered[name] = False
+
+    def called(name: str, forward: Callable, *args: Any, **kwargs: Any) -> Any:
+        return (forward if entered[name] else parts[name])(*args, **kwargs)
+
+    hooks = []
+    for name, part in parts.items():
+        hooks.append(part.register_forward_pre_hook(partial(enter, name)))
+        hooks.append(part.register_forward_hook(partial(leave, name), always_call=True))
+        part.forward = partial(called, name, part.forward)
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for part in parts.values():
+            del part.forward
 
 
 @contextmanager
