@@ -24,6 +24,9 @@ TOOLS = {
     "gather": "gather_checkpoint.py",
     "benchmark": "benchmark.py",
     "shapes": "make_shapes_data.py",
+    "prepare": "prepare_data.py",
+    "print-config": "print_config.py",
+    "flops": "count_flops.py",
 }
 
 
@@ -157,6 +160,10 @@ def test_every_tool_is_a_command():
         ("export", ["no.py", "--out", "nowhere/x.onnx"], "no folder nowhere"),
         ("convert", ["no.pth", "x.pth"], "no checkpoint file 'no.pth'"),
         ("shapes", ["--out", "x", "--size", "3"], "size"),
+        ("prepare", ["coco", "--root", "nowhere"], "no folder nowhere"),
+        ("print-config", ["no.py"], "no config no.py"),
+        ("flops", [PART, "--shape", "64", "64"], "has no model"),
+        ("flops", ["no.py", "--shape", "0", "64"], "--shape takes numbers of at least 1"),
         ("coverage", ["--only", "nothing of this name"], "--only"),
         ("coverage", ["--workers", "0"], "--workers must be at least 1, not 0"),
         ("benchmark", ["--json", "nowhere/x.json"], "no folder nowhere"),
