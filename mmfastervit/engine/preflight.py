@@ -53,13 +53,13 @@ holds
     ),
     (
         re.compile(r"(^|/)cityscapes(/|$)"),
-        """Cityscapes is had from https://www.cityscapes-dataset.com/downloads/ (leftImg8bit and gtFine);
-`mmfastervit prepare cityscapes --root DIR` looks through what you unpacked and numbers the maps""",
+        """Cityscapes is had from https://www.cityscapes-dataset.com/downloads/; `mmfastervit prepare
+cityscapes --root DIR` looks through what you unpacked and numbers the maps""",
     ),
     (
         re.compile(r"(^|/)VOC2012(/|$)"),
-        """Pascal VOC 2012 is had from http://host.robots.ox.ac.uk/pascal/VOC/voc2012/; `mmfastervit
-prepare voc --root DIR` looks through what you unpacked and adds the labels of SBD""",
+        """Pascal VOC 2012 is had from http://host.robots.ox.ac.uk/pascal/VOC/voc2012/;
+`mmfastervit prepare voc --root DIR` looks through what you unpacked and adds the labels of SBD""",
     ),
 )
 

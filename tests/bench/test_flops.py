@@ -57,13 +57,15 @@ def test_swin_t_costs_what_its_paper_says():
 
 @pytest.mark.parametrize("cfg", [detector(), segmentor()], ids=["det", "seg"])
 def test_the_parts_add_up_to_the_whole(cfg):
-    cost = cost_of(cfg, (64, 96), batch=2)
+    once, cost, thrice = (cost_of(cfg, (64, 96), batch=number) for number in (1, 2, 3))
     for numbers in (cost.gflops, cost.parameters):
         parts = [number for name, number in numbers.items() if name and "." not in name]
         assert sum(parts) == pytest.approx(numbers[""])
     assert cost.images[0] == 2
-    once = cost_of(cfg, (64, 96))
-    assert cost.gflops[""] == pytest.approx(2 * once.gflops[""])
+    # tables of positions are computed once for all images
+    one_more = thrice.gflops[""] - cost.gflops[""]
+    assert one_more == pytest.approx(cost.gflops[""] - once.gflops[""])
+    assert once.gflops[""] / 2 < one_more < once.gflops[""]
     assert cost.parameters == once.parameters
 
 
@@ -123,14 +125,16 @@ def test_regions_of_a_second_stage_are_told():
 
 
 def test_windows_that_slide_are_all_counted():
-    whole = cost_of(segmentor(), (64, 64))
     test_cfg = dict(mode="slide", crop_size=(64, 64), stride=(64, 64))
     preprocessor = dict(type="SegDataPreProcessor", size_divisor=32, seg_pad_val=255)
-    sliding = segmentor(test_cfg=test_cfg, data_preprocessor=preprocessor)
-    cost = cost_of(sliding, (64, 128))
-    assert cost.calls == 2
-    assert cost.gflops[""] == pytest.approx(2 * whole.gflops[""])
-    assert any("2 times" in line for line in lines(cost, 1))
+    cfg = segmentor(test_cfg=test_cfg, data_preprocessor=preprocessor)
+    costs = [cost_of(cfg, (64, 64 * windows)) for windows in (1, 2, 3)]
+    assert [cost.calls for cost in costs] == [1, 2, 3]
+    first, second, third = (cost.gflops[""] for cost in costs)
+    # tables of positions are kept from the first
+    assert third - second == pytest.approx(second - first)
+    assert first / 2 < third - second < first
+    assert "called 2 times" in "\n".join(lines(costs[1], 1))
 
 
 def test_deformable_convolutions_are_counted():

@@ -9,6 +9,7 @@ from support.small_benchmark import build
 
 from mmfastervit.bench.results import write_json
 from mmfastervit.commands import benchmark, main
+from mmfastervit.models.images import channels_in
 
 
 def parse(*options: str) -> Namespace:
@@ -65,8 +66,8 @@ def test_without_models_other_channels_leave_out_what_takes_three_alone():
 @pytest.mark.parametrize("name", ["fastervit_0", "fastervit_0+cp", "swin_t", "convnext_t"])
 def test_models_take_other_channels(name):
     with torch.device("meta"):
-        model = benchmark.build(name, (64, 64), channels=6).eval()
-        assert len(model(torch.randn(1, 6, 64, 64))) == 4
+        model = benchmark.build(name, (64, 64), channels=6)
+    assert channels_in(model) == 6
 
 
 @pytest.mark.parametrize("name", ["fastervit_0", "swin_t", "convnext_t"])
