@@ -53,8 +53,8 @@ holds
     ),
     (
         re.compile(r"(^|/)cityscapes(/|$)"),
-        """Cityscapes is had from https://www.cityscapes-dataset.com/downloads/; `mmfastervit prepare
-cityscapes --root DIR` looks through what you unpacked and numbers the maps""",
+        """Cityscapes is had from https://www.cityscapes-dataset.com/downloads/;
+`mmfastervit prepare cityscapes --root DIR` looks through what you unpacked and numbers the maps""",
     ),
     (
         re.compile(r"(^|/)VOC2012(/|$)"),
