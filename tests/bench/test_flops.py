@@ -65,7 +65,7 @@ def test_the_parts_add_up_to_the_whole(cfg):
     # tables of positions are computed once for all images
     one_more = thrice.gflops[""] - cost.gflops[""]
     assert one_more == pytest.approx(cost.gflops[""] - once.gflops[""])
-    assert once.gflops[""] / 2 < one_more < once.gflops[""]
+    assert 0 < one_more < once.gflops[""]
     assert cost.parameters == once.parameters
 
 
@@ -133,7 +133,7 @@ def test_windows_that_slide_are_all_counted():
     first, second, third = (cost.gflops[""] for cost in costs)
     # tables of positions are kept from the first
     assert third - second == pytest.approx(second - first)
-    assert first / 2 < third - second < first
+    assert 0 < third - second < first
     assert "called 2 times" in "\n".join(lines(costs[1], 1))
 
 
