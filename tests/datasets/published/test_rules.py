@@ -1,5 +1,6 @@
 """Labels are numbered as the data sets' own tools number them."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -96,3 +97,28 @@ def test_polygons_need_the_data_sets_package(tmp_path, monkeypatch):
     monkeypatch.setattr(module, lambda name: None)
     with pytest.raises(ValueError, match="pip install cityscapesscripts"):
         draw_cityscapes(tmp_path / "a.json", tmp_path / "a.png")
+
+
+def test_cityscapes_is_numbered_and_drawn_as_its_own_package_does(tmp_path):
+    """A polygon map of ids, numbered by us, equals the polygons drawn with training numbers."""
+    package = pytest.importorskip(
+        "cityscapesscripts.preparation.json2labelImg", reason="cityscapesscripts is not installed"
+    )
+    from cityscapesscripts.helpers.labels import labels
+
+    table = cityscapes_table()
+    assert all(table[label.id] == label.trainId for label in labels if label.id >= 0)
+    squares = [
+        dict(label=label.name, polygon=[[x, 2], [x + 6, 2], [x + 6, 9], [x, 9]])
+        for x, label in zip(range(0, 200, 5), labels, strict=False)
+    ]
+    polygons = tmp_path / "a_polygons.json"
+    polygons.write_text(json.dumps(dict(imgHeight=12, imgWidth=200, objects=squares)))
+    package.json2labelImg(str(polygons), str(tmp_path / "ids.png"), "ids")
+    number_cityscapes(tmp_path / "ids.png", tmp_path / "numbered.png")
+    draw_cityscapes(polygons, tmp_path / "drawn.png")
+    numbered, drawn = (
+        np.asarray(Image.open(tmp_path / f"{name}.png")) for name in ("numbered", "drawn")
+    )
+    assert np.array_equal(numbered, drawn)
+    assert len(np.unique(drawn)) == 20
