@@ -160,9 +160,8 @@ def _watched(
         for end in range(len(parts) + 1):
             deformable[".".join(parts[:end])] += count
 
-    hooks = [
-        model.backbone.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].shape))
-    ]
+    backbone: Any = model.backbone
+    hooks = [backbone.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].shape))]
     for name, module in model.named_modules():
         if "DeformConv2d" in type(module).__name__:
             hooks.append(module.register_forward_hook(partial(note_convolution, name)))

@@ -113,15 +113,15 @@ def lines(cost: Cost, depth: int) -> list[str]:
     found = [f"{'':{width}}  {'GFLOPs':>10}  {'parameters':>12}"]
     for name in [*names, ""]:
         gflops, number = cost.gflops.get(name, 0.0), cost.parameters.get(name, 0)
-        regions = f"  {cost.seen[name]} regions" if name in cost.seen else ""
         title = name or "the whole model"
-        found.append(f"{title:{width}}  {gflops:>10.2f}  {number / 1e6:>10.2f} M{regions}")
+        found.append(f"{title:{width}}  {gflops:>10.2f}  {number / 1e6:>10.2f} M")
     batch, *size = cost.images
     found.append(f"images: {batch} of {'x'.join(map(str, size))} (channels, height, width, padded)")
     if cost.calls > 1:
         found.append(f"the backbone was called {cost.calls} times, as windows slide")
     if cost.seen:
-        found.append("regions: what the first stage of drawn weights proposes; for masks 100")
+        regions = ", ".join(f"{name} {number}" for name, number in cost.seen.items())
+        found.append(f"regions given, as drawn weights propose them: {regions}")
     pairs = f"{cost.gflops[''] / 2:.2f} G"
     found.append(f"{COUNTED}; in multiply-adds, which papers often call FLOPs: {pairs}")
     return found
