@@ -10,21 +10,24 @@ from pathlib import Path
 
 
 @contextmanager
-def written_whole(target: Path) -> Iterator[Path]:
+def written_whole(target: Path, flush: bool = True) -> Iterator[Path]:
     """Give a path beside ``target`` to write to, and move it there once the block has ended well.
 
     Its name ends as that of ``target`` does. When the block raises, ``target`` is as it was and
     nothing is left beside it; :func:`remove_parts` takes away what a killed process left. A link
     stays a link: the file that it leads to is replaced. What was written is on the disk before it
-    is moved, so that a power cut leaves one of the two whole as well.
+    is moved, so that a power cut leaves one of the two whole as well; without ``flush``, which many
+    thousand small files do without, it may leave a file that is cut off.
     """
     target = target.resolve()
     part = target.with_name(f".{uuid.uuid4().hex}.{target.name}")
     try:
         yield part
-        _flush(part)
+        if flush:
+            _flush(part)
         os.replace(part, target)
-        _flush(target.parent)
+        if flush:
+            _flush(target.parent)
     finally:
         part.unlink(missing_ok=True)
 

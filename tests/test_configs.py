@@ -207,6 +207,30 @@ def test_recipe_is_the_published_one(path):
         assert cfg.model.decode_head.channels == 512
 
 
+@pytest.mark.parametrize("path", [p for p in ALL if p.parent.name == "seg"], ids=name)
+def test_views_are_multiples_of_the_size_of_the_tests(path):
+    """As multi-scale figures are made: the zoo takes multiples of the files' own sizes."""
+    cfg = read(path)
+    if "ade20k" not in path.name and "voc12" not in path.name and "stuff" not in path.name:
+        return
+    resize = next(one for one in cfg.test_pipeline if one.type == "Resize")
+    sizes, flips, *_ = cfg.tta_pipeline[-1].transforms
+    ratios = [one.scale[1] / resize.scale[1] for one in sizes]
+    assert ratios == [0.5, 0.75, 1.0, 1.25, 1.5, 1.75]
+    assert [one.scale[0] / resize.scale[0] for one in sizes] == ratios
+    assert [one.prob for one in flips] == [0, 1]
+    assert all(one.keep_ratio for one in sizes)
+
+
+def test_views_of_label_maps_are_loaded_and_packed_as_the_tests_are():
+    cfg = read(ROOT / "configs/own/labels.py")
+    assert cfg.tta_pipeline[0] == cfg.test_pipeline[0]
+    after = [one for branch in cfg.tta_pipeline[1].transforms[2:] for one in branch]
+    assert after == cfg.test_pipeline[2:]
+    sizes = [one.scale for one in cfg.tta_pipeline[1].transforms[0]]
+    assert cfg.test_pipeline[1].scale in sizes
+
+
 def test_shapes_configs_name_the_classes_of_the_generator():
     from mmfastervit.datasets.shapes import SHAPE_CLASSES, SHAPE_PALETTE
 

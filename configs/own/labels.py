@@ -33,8 +33,8 @@ test_pipeline = [
     dict(type="LoadAnnotations"),
     dict(type="PackSegInputs"),
 ]
-tta_pipeline = [  # multi-scale and flip, from the size of the tests
-    dict(type="LoadImageFromFile"),
+tta_pipeline = [  # multi-scale and flip: loads, and ends, as the tests do, around their size
+    test_pipeline[0],
     dict(
         type="TestTimeAug",
         transforms=[
@@ -47,8 +47,7 @@ tta_pipeline = [  # multi-scale and flip, from the size of the tests
                 for ratio in (0.75, 1.0, 1.25)
             ],
             [dict(type="RandomFlip", prob=prob, direction="horizontal") for prob in (0.0, 1.0)],
-            [dict(type="LoadAnnotations")],
-            [dict(type="PackSegInputs")],
+            *([step] for step in test_pipeline[2:]),
         ],
     ),
 ]

@@ -2,6 +2,7 @@
 _base_ = [
     "mmseg::twins/twins_svt-s_fpn_fpnhead_8xb4-80k_ade20k-512x512.py",
     "../_base_/weight_decay.py",
+    "../_base_/multi_scale.py",
 ]
 
 custom_imports = dict(imports=["mmfastervit"], allow_failed_imports=False)
@@ -21,4 +22,5 @@ model = dict(
 
 optim_wrapper = dict(paramwise_cfg=dict(norm_decay_mult=0.0, custom_keys=_base_.undecayed))
 auto_scale_lr = dict(enable=False, base_batch_size=32)
+tta_pipeline = _base_.multi_scale
 default_hooks = dict(checkpoint=dict(type="mmfastervit.SafeCheckpointHook"))

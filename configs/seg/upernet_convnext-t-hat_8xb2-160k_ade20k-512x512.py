@@ -3,6 +3,7 @@
 _base_ = [
     "mmseg::convnext/convnext-tiny_upernet_8xb2-amp-160k_ade20k-512x512.py",
     "../_base_/weight_decay.py",
+    "../_base_/multi_scale.py",
 ]
 
 custom_imports = dict(imports=["mmpretrain.models", "mmfastervit"], allow_failed_imports=False)
@@ -30,4 +31,5 @@ optim_wrapper = dict(
     ),
 )
 auto_scale_lr = dict(enable=False, base_batch_size=16)
+tta_pipeline = _base_.multi_scale
 default_hooks = dict(checkpoint=dict(type="mmfastervit.SafeCheckpointHook"))

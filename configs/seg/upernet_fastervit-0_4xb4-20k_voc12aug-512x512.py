@@ -1,6 +1,10 @@
 # UperNet on Pascal VOC 2012 with the added labels: the zoo's data and length, the optimizer of the
 # ADE20K recipe.
-_base_ = ["mmseg::upernet/upernet_r50_4xb4-20k_voc12aug-512x512.py", "../_base_/weight_decay.py"]
+_base_ = [
+    "mmseg::upernet/upernet_r50_4xb4-20k_voc12aug-512x512.py",
+    "../_base_/weight_decay.py",
+    "../_base_/multi_scale.py",
+]
 
 custom_imports = dict(imports=["mmfastervit"], allow_failed_imports=False)
 
@@ -29,4 +33,5 @@ param_scheduler = [
     dict(type="PolyLR", eta_min=0.0, power=1.0, begin=1500, end=20000, by_epoch=False),
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=16)
+tta_pipeline = _base_.multi_scale
 default_hooks = dict(checkpoint=dict(type="mmfastervit.SafeCheckpointHook"))

@@ -5,6 +5,7 @@ _base_ = [
     "mmseg::_base_/default_runtime.py",
     "mmseg::_base_/schedules/schedule_80k.py",
     "../_base_/weight_decay.py",
+    "../_base_/multi_scale.py",
 ]
 
 custom_imports = dict(imports=["mmfastervit"], allow_failed_imports=False)
@@ -35,4 +36,5 @@ param_scheduler = [
     dict(type="PolyLR", eta_min=0.0, power=1.0, begin=1500, end=80000, by_epoch=False),
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=16)
+tta_pipeline = _base_.multi_scale
 default_hooks = dict(checkpoint=dict(type="mmfastervit.SafeCheckpointHook"))

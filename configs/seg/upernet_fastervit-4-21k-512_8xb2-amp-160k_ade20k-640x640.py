@@ -3,6 +3,7 @@
 _base_ = [
     "mmseg::convnext/convnext-base_upernet_8xb2-amp-160k_ade20k-640x640.py",
     "../_base_/weight_decay.py",
+    "../_base_/multi_scale_640.py",
 ]
 
 custom_imports = dict(imports=["mmfastervit"], allow_failed_imports=False)
@@ -29,4 +30,5 @@ optim_wrapper = dict(
     loss_scale="dynamic",
 )
 auto_scale_lr = dict(enable=False, base_batch_size=16)
+tta_pipeline = _base_.multi_scale
 default_hooks = dict(checkpoint=dict(type="mmfastervit.SafeCheckpointHook"))

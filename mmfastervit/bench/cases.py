@@ -43,10 +43,12 @@ class Conditions:
     precision: str
     size: tuple[int, int]  # height, width of the images
     batch: int
+    channels: int = 3  # of the images
 
     def __str__(self) -> str:
         height, width = self.size
-        return f"{self.task} {self.precision} {height}x{width} batch {self.batch}"
+        channels = "" if self.channels == 3 else f" channels {self.channels}"
+        return f"{self.task} {self.precision} {height}x{width} batch {self.batch}{channels}"
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def prepare(case: Case, build: Builder, device: str) -> Callable[[], object]:
     torch.manual_seed(0)
     conditions = case.conditions
     model = build(case.model, conditions.size).to(device).train(conditions.task == "train")
-    images = torch.randn(conditions.batch, 3, *conditions.size, device=device)
+    shape = conditions.batch, conditions.channels, *conditions.size
+    images = torch.randn(*shape, device=device)
     if case.mode == "channels_last":
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it
         images = images.contiguous(memory_format=torch.channels_last)

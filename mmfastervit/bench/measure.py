@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import profile
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
@@ -37,14 +37,40 @@ def operations_by_kind(function: Callable[[], object]) -> dict[str, float]:
     Convolutions, linear layers and the two matrix products of attention are counted, the latter by
     letting attention run on the path made of them. Norms, activations and additions are not.
     """
-    formulas = {torch.ops.aten.convolution_backward: conv_backward_flops}
-    counter = FlopCounterMode(display=False, custom_mapping=formulas)
-    with counter, sdpa_kernel(SDPBackend.MATH):
-        function()
     kinds: defaultdict[str, float] = defaultdict(float)
-    for operation, count in counter.get_flop_counts()["Global"].items():
+    for operation, count in _counted(function).get("Global", {}).items():
         kinds[kind_of(str(operation))] += count / 1e9
     return dict(kinds)
+
+
+def operations_by_module(function: Callable[[], object], model: nn.Module) -> dict[str, float]:
+    """Operations of a call in 10**9, as :func:`operations_by_kind` counts, by module of a model.
+
+    Returns:
+        For each module in which something is counted, by the name that ``named_modules`` gives it;
+        what is counted outside any is under '' with all the rest.
+    """
+    top = type(model).__name__
+    found = {"": 0.0}
+    for name, counts in _counted(function).items():
+        below = "" if name in ("Global", top) else name.removeprefix(f"{top}.")
+        if name == "Global" or below:
+            found[below] = sum(counts.values()) / 1e9
+    return found
+
+
+def _counted(function: Callable[[], object]) -> dict[str, dict[Any, int]]:
+    """Operations of a call by module, as torch names it, and by operation; 'Global' has all."""
+    formulas = {torch.ops.aten.convolution_backward: conv_backward_flops}
+    counter = FlopCounterMode(display=False, custom_mapping=formulas)
+    was_fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # one operation of which nothing is counted
+    try:
+        with counter, sdpa_kernel(SDPBackend.MATH):
+            function()
+    finally:
+        torch.backends.mha.set_fastpath_enabled(was_fused)
+    return counter.get_flop_counts()
 
 
 def seconds_by_kind(function: Callable[[], object], device: str = "cpu") -> dict[str, float]:

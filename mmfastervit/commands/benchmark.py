@@ -7,6 +7,7 @@ Examples:
     mmfastervit benchmark --sizes 512x512 800x1280 --json out.json --plot out.png
     mmfastervit benchmark --models fastervit_2 upstream_fastervit_2 --tasks train --batches 2
     mmfastervit benchmark --device cuda --precisions bf16 fp16 --batches 1 8 32
+    mmfastervit benchmark --models fastervit_0 swin_t --channels 13   # of pictures that are not RGB
     mmfastervit benchmark --target      # what must be reached on two cores, and whether it is
 """
 
@@ -67,18 +68,19 @@ PAIR = ["fastervit_2", "upstream_fastervit_2"]
 NOT_OF_TARGET = ("modes", "tasks", "sizes", "batches", "baseline", "plot", "no_memory")
 
 
-def build(name: str, size: tuple[int, int]) -> nn.Module:
+def build(name: str, size: tuple[int, int], channels: int = 3) -> nn.Module:
     """Build a model by its name for images of a size, without stochastic depth.
 
-    Ours and timm's return the maps of four stages, the reference implementation class scores.
+    Ours and timm's return the maps of four stages, the reference implementation, which is built
+    for three channels alone, class scores.
     """
     if name in TIMM:
         options: dict[str, Any] = dict(strict_img_size=False) if "swin" in name else {}
-        return timm.create_model(TIMM[name], **TIMM_OPTIONS, **options)
+        return timm.create_model(TIMM[name], **TIMM_OPTIONS, **options, in_chans=channels)
     if name in UPSTREAM:
         return build_upstream(name, size)
     arch, with_cp = name.removesuffix(WITH_CP), name.endswith(WITH_CP)
-    return FasterViT(arch, **OUR_OPTIONS, with_cp=with_cp)
+    return FasterViT(arch, **OUR_OPTIONS, with_cp=with_cp, in_channels=channels)
 
 
 def build_upstream(name: str, size: tuple[int, int]) -> nn.Module:
@@ -116,6 +118,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     sizes = " ".join(f"{height}x{width}" for height, width in SIZES)
     add("--sizes", type=image_size, metavar="HxW", help=f"default: {sizes}")
     add("--batches", type=positive, help="default: 1")
+    parser.add_argument("--channels", type=positive, default=3, help="of images (default: 3)")
     parser.add_argument("--baseline", metavar="MODEL:MODE", help=f"default: {BASELINE}")
     parser.add_argument("--rounds", type=positive, default=7, help="timed calls of each")
     parser.add_argument("--threads", type=positive, help="of the CPU (default: as torch finds)")
@@ -140,6 +143,10 @@ def prepare(args: Namespace) -> Namespace:
         settle_target(args)
     else:
         settle_comparison(args)
+    if args.channels != 3 and set(args.models) & set(UPSTREAM):
+        raise ValueError(
+            f"--channels {args.channels}: upstream_* is measured with 3; name others by --models"
+        )
     if set(args.models) & set(UPSTREAM) and find_spec("fastervit") is None:
         raise ValueError("upstream_* needs the reference package: pip install fastervit")
     return args
@@ -150,6 +157,8 @@ def settle_target(args: Namespace) -> None:
     given = [f"--{name.replace('_', '-')}" for name in NOT_OF_TARGET if getattr(args, name)]
     if args.device != "cpu":
         given.append(f"--device {args.device}")
+    if args.channels != 3:
+        given.append(f"--channels {args.channels}")
     if given:
         raise ValueError(f"--target has its own cases, on the CPU: leave out {', '.join(given)}")
     if "fp16" in (args.precisions or ()):
@@ -168,7 +177,7 @@ def settle_comparison(args: Namespace) -> None:
     """Fill in what is measured without --target and check it."""
     if args.shrink:
         raise ValueError("--shrink is for --target; choose --sizes")
-    args.models = args.models or [*PAIR, *TIMM]
+    args.models = args.models or [*(PAIR if args.channels == 3 else PAIR[:1]), *TIMM]
     args.modes = args.modes or MODES
     args.tasks = args.tasks or ["eval"]
     args.sizes = args.sizes or SIZES
@@ -190,7 +199,9 @@ def settle_comparison(args: Namespace) -> None:
 def cases_of(args: Namespace) -> list[Case]:
     """Everything asked for; folding is for our models in inference only."""
     precisions = args.precisions or ["fp32"]
-    conditions = starmap(Conditions, product(args.tasks, precisions, args.sizes, args.batches))
+    conditions = starmap(
+        Conditions, product(args.tasks, precisions, args.sizes, args.batches, [args.channels])
+    )
     return [
         Case(model, mode, condition)
         for condition, model, mode in product(conditions, args.models, args.modes)
@@ -219,7 +230,8 @@ def run(args: Namespace) -> int:
         targets = check_targets(build, ours, theirs, args.rounds, args.shrink, args.precisions)
         return int(not all(target.is_reached for target in report(targets, tell, keep)))
     memory, cases = not args.no_memory, cases_of(args)
-    results = run_cases(cases, build, args.baseline, args.rounds, args.device, memory, tell, keep)
+    make = partial(build, channels=args.channels)
+    results = run_cases(cases, make, args.baseline, args.rounds, args.device, memory, tell, keep)
     if args.plot:
         plot(args.plot, results)
     return 0

@@ -1,6 +1,7 @@
 """Values of a config as the Python source that a person would write."""
 
 import keyword
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,8 @@ def flat(value: Any) -> str:
         return opening + ", ".join(head + flat(one) for head, one in entries) + comma + closing
     if isinstance(value, str) and '"' not in value and value.isprintable():
         return '"' + value.replace("\\", "\\\\") + '"'
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'  # repr gives a name that Python does not know
     return repr(value)
 
 

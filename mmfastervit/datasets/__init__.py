@@ -1,1 +1,1 @@
-"""Data sets that the examples and tests train on."""
+"""Data sets: drawn ones, a folder of one's own, and published ones as people unpack them."""

@@ -64,12 +64,24 @@ def load_config(
         FileNotFoundError: there is no such config.
         ValueError: the file is no config, or an option cannot be applied.
     """
+    cfg = read_changed(name, cfg_options)
+    cfg.launcher = launcher
+    named = str(Path("work_dirs") / Path(cfg.filename).stem)
+    cfg.work_dir = work_dir or cfg.get("work_dir") or named
+    return cfg
+
+
+def read_changed(name: str, cfg_options: dict[str, Any] | None = None) -> Config:
+    """Read a config of any kind and change it by ``cfg_options``.
+
+    Raises:
+        FileNotFoundError: there is no such config.
+        ValueError: the file is no config, or an option cannot be applied.
+    """
     path = find_config(name)
     with reading_told(name):
         cfg = Config.fromfile(path)
     _merge_options(cfg, cfg_options or {})
-    cfg.launcher = launcher
-    cfg.work_dir = work_dir or cfg.get("work_dir") or str(Path("work_dirs") / path.stem)
     return cfg
 
 

@@ -38,7 +38,8 @@ _SOURCES = (
 https://mmdetection.readthedocs.io/en/latest/user_guides/dataset_prepare.html). Its data_root holds
     annotations/instances_train2017.json, annotations/instances_val2017.json
     train2017/*.jpg
-    val2017/*.jpg""",
+    val2017/*.jpg
+`mmfastervit prepare coco --root DIR` looks through what you unpacked""",
     ),
     (
         re.compile(r"ADEChallengeData2016"),
@@ -47,7 +48,18 @@ https://mmdetection.readthedocs.io/en/latest/user_guides/dataset_prepare.html). 
 https://mmsegmentation.readthedocs.io/en/latest/user_guides/2_dataset_prepare.html). Its data_root
 holds
     images/training/*.jpg, images/validation/*.jpg
-    annotations/training/*.png, annotations/validation/*.png""",
+    annotations/training/*.png, annotations/validation/*.png
+`mmfastervit prepare ade20k --root DIR` looks through what you unpacked""",
+    ),
+    (
+        re.compile(r"(^|/)cityscapes(/|$)"),
+        """Cityscapes is had from https://www.cityscapes-dataset.com/downloads/;
+`mmfastervit prepare cityscapes --root DIR` looks through what you unpacked and numbers the maps""",
+    ),
+    (
+        re.compile(r"(^|/)VOC2012(/|$)"),
+        """Pascal VOC 2012 is had from http://host.robots.ox.ac.uk/pascal/VOC/voc2012/;
+`mmfastervit prepare voc --root DIR` looks through what you unpacked and adds the labels of SBD""",
     ),
 )
 

@@ -12,27 +12,44 @@ _META_KEYS = ("flip", "flip_direction")
 def default_tta_model(model: ConfigDict, scope: str) -> ConfigDict:
     """Config of the model that merges the predictions over an image's views.
 
-    Boxes are merged by the non-maximum suppression of the detector's own ``test_cfg``.
+    Boxes are merged by the non-maximum suppression of the detector's own ``test_cfg``, and each box
+    that is left keeps its mask.
 
     Raises:
-        ValueError: no such model is known for ``scope``, or the detector predicts masks, which
-            mmdet's ``DetTTAModel`` cannot merge.
+        ValueError: no such model is known for ``scope``, or the detector finds segments or masks
+            that no boxes belong to.
     """
     if scope == "mmseg":
         return ConfigDict(type="SegTTAModel")
     if scope != "mmdet":
         raise ValueError(f"--tta: set tta_model and tta_pipeline, {scope!r} has no default")
-    if model.get("mask_head") or (model.get("roi_head") or {}).get("mask_head"):
-        raise ValueError("--tta: DetTTAModel merges boxes only, and this detector predicts masks")
+    if without_boxes := _finds_without_boxes(model):
+        raise ValueError(
+            f"--tta: {type_name(model.get('type', 'this model'))} finds {without_boxes}, and views "
+            "are merged by boxes: test it without --tta, or set tta_model and tta_pipeline"
+        )
     test_cfg = model.get("test_cfg") or {}
     box_cfg = test_cfg.get("rcnn") or test_cfg
     return ConfigDict(
-        type="DetTTAModel",
+        type="mmfastervit.engine.merging.InstanceTTAModel",
         tta_cfg=dict(
             nms=box_cfg.get("nms") or dict(type="nms", iou_threshold=0.5),
             max_per_img=box_cfg.get("max_per_img", 100),
         ),
     )
+
+
+def _finds_without_boxes(model: ConfigDict) -> str:
+    """What a model finds that has no boxes to be merged by, in words; '' if there is none."""
+    if (
+        model.get("panoptic_head")
+        or model.get("semantic_head")
+        or model.get("panoptic_fusion_head")
+    ):
+        return "segments of the whole image, or masks by queries"
+    if model.get("mask_head") and not (model.get("bbox_head") or model.get("roi_head")):
+        return "masks without boxes"
+    return ""
 
 
 def flip_pipeline(pipeline: list[dict]) -> list[dict]:

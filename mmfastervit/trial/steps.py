@@ -77,13 +77,13 @@ def build(cfg: dict, model_path: Path) -> BaseModel:
     if "data_preprocessor" not in part:
         part["data_preprocessor"] = _preprocessor(cfg)
     _make_cheap(part)
-    part = rebuild(part, _without_process_group)
+    part = rebuild(part, without_process_group)
     model = revert_sync_batchnorm(MODELS.build(ConfigDict(copy.deepcopy(part))))
     model.init_weights()
     return model
 
 
-def _without_process_group(node: dict) -> dict:
+def without_process_group(node: dict) -> dict:
     """Take plain batch normalisation where mmcv's synchronised one asks for other processes."""
     return {**node, "type": "BN"} if node.get("type") == "MMSyncBN" else node
 

@@ -45,6 +45,20 @@ def test_cases_are_compared_with_their_baseline_and_written(tmp_path):
     assert (tmp_path / "r.png").stat().st_size > 10_000
 
 
+def test_images_have_the_channels_that_are_asked_for():
+    seen = []
+
+    class Model(nn.Module):
+        def forward(self, images):
+            seen.append(images.shape)
+            return images
+
+    conditions = Conditions("eval", "fp32", (8, 6), 2, channels=13)
+    cases_module.prepare(Case("any", "eager", conditions), lambda *_: Model(), "cpu")()
+    assert seen == [(2, 13, 8, 6)]
+    assert str(conditions) == "eval fp32 8x6 batch 2 channels 13"
+
+
 def test_each_size_and_model_is_compiled_for_itself(monkeypatch):
     compiled = []
 

@@ -9,6 +9,7 @@ from support.small_benchmark import build
 
 from mmfastervit.bench.results import write_json
 from mmfastervit.commands import benchmark, main
+from mmfastervit.models.channels import channels_in
 
 
 def parse(*options: str) -> Namespace:
@@ -33,6 +34,9 @@ def parse(*options: str) -> Namespace:
             "not measured; take swin_s:eager",
         ),
         ("--models swin_t --modes deploy", "nothing to measure"),
+        ("--models upstream_fastervit_0 --channels 4", "upstream_* is measured with 3"),
+        ("--target --channels 4", "leave out --channels 4"),
+        ("--channels 0", "invalid positive value"),
         ("--sizes 0x64", "expected HEIGHTxWIDTH"),
         ("--rounds 0", "invalid positive value"),
         ("--json nowhere/x.json", "no folder nowhere"),
@@ -51,6 +55,19 @@ def test_defaults_are_filled_in():
     assert (args.tasks, args.batches, args.precisions) == (["eval"], [1], None)
     assert len(args.sizes) == 4
     assert parse("--target").models == ["fastervit_2", "upstream_fastervit_2"]
+
+
+def test_without_models_other_channels_leave_out_what_takes_three_alone():
+    args = parse("--channels", "13")
+    assert "upstream_fastervit_2" not in args.models
+    assert {case.conditions.channels for case in benchmark.cases_of(args)} == {13}
+
+
+@pytest.mark.parametrize("name", ["fastervit_0", "fastervit_0+cp", "swin_t", "convnext_t"])
+def test_models_take_other_channels(name):
+    with torch.device("meta"):
+        model = benchmark.build(name, (64, 64), channels=6)
+    assert channels_in(model) == 6
 
 
 @pytest.mark.parametrize("name", ["fastervit_0", "swin_t", "convnext_t"])

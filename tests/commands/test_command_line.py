@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.answers import status_of
 
 from mmfastervit import commands
 from mmfastervit.commands import main, summaries
@@ -26,15 +27,10 @@ TOOLS = {
     "gather": "gather_checkpoint.py",
     "benchmark": "benchmark.py",
     "shapes": "make_shapes_data.py",
+    "prepare": "prepare_data.py",
+    "print-config": "print_config.py",
+    "flops": "count_flops.py",
 }
-
-
-def status_of(capsys, *arguments) -> tuple[int, str, str]:
-    """Exit status, standard output and standard error of ``mmfastervit ARGUMENTS``."""
-    with pytest.raises(SystemExit) as ended:
-        main(argv=arguments)
-    printed = capsys.readouterr()
-    return ended.value.code, printed.out, printed.err
 
 
 class Fake:
@@ -171,6 +167,10 @@ def test_every_tool_is_a_command():
         ("explain", ["no.jpg", "--config", "no.py", "--point", "1", "2"], "no picture no.jpg"),
         ("explain", ["no.jpg", "--config", "no.py"], "--point"),
         ("shapes", ["--out", "x", "--size", "3"], "size"),
+        ("prepare", ["coco", "--root", "nowhere"], "no folder nowhere"),
+        ("print-config", ["no.py"], "no config no.py"),
+        ("flops", [PART, "--shape", "64", "64"], "has no model"),
+        ("flops", ["no.py", "--shape", "0", "64"], "--shape takes numbers of at least 1"),
         ("coverage", ["--only", "nothing of this name"], "--only"),
         ("coverage", ["--workers", "0"], "--workers must be at least 1, not 0"),
         ("benchmark", ["--json", "nowhere/x.json"], "no folder nowhere"),

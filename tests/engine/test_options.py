@@ -253,7 +253,7 @@ class TestTestTimeAugmentation:
     def test_default_merges_boxes_as_the_detector_does(self):
         cfg = small_config()
         enable_tta(cfg)
-        assert cfg.model.type == "DetTTAModel"
+        assert cfg.model.type.endswith(".InstanceTTAModel")
         assert cfg.model.tta_cfg.to_dict() == dict(nms=dict(type="nms"), max_per_img=7)
 
     def test_default_views_are_flipped_before_padding_and_annotations(self):
@@ -279,16 +279,31 @@ class TestTestTimeAugmentation:
             ]
 
     @pytest.mark.parametrize(
-        "model", [dict(mask_head=dict(type="M")), dict(roi_head=dict(mask_head=dict(type="M")))]
+        "model",
+        [
+            dict(type="SOLOv2", mask_head=dict(type="M")),
+            dict(type="Mask2Former", panoptic_head=dict(type="M")),
+            dict(type="PanopticFPN", roi_head=dict(type="R"), semantic_head=dict(type="S")),
+        ],
+        ids=lambda model: model["type"],
     )
-    def test_detectors_with_masks_have_no_default(self, model):
-        with pytest.raises(ValueError, match="masks"):
+    def test_detectors_without_boxes_to_merge_by_have_no_default(self, model):
+        with pytest.raises(ValueError, match=f"{model['type']} finds .*: test it without --tta"):
             enable_tta(small_config(model=model))
 
-    def test_a_mask_head_that_was_taken_out_predicts_none(self):
-        cfg = small_config(model=dict(mask_head=None, roi_head=dict(mask_head=None)))
+    @pytest.mark.parametrize(
+        "model",
+        [
+            dict(roi_head=dict(mask_head=dict(type="M"))),
+            dict(bbox_head=dict(type="B"), mask_head=dict(type="M")),
+            dict(mask_head=None, roi_head=dict(mask_head=None)),
+        ],
+        ids=["two stages", "one stage", "taken out"],
+    )
+    def test_masks_with_boxes_are_merged_by_them(self, model):
+        cfg = small_config(model=model)
         enable_tta(cfg)
-        assert cfg.model.type == "DetTTAModel"
+        assert cfg.model.type.endswith(".InstanceTTAModel")
 
     def test_other_packages_have_no_default(self):
         with pytest.raises(ValueError, match="mmpretrain"):

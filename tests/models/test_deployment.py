@@ -56,6 +56,15 @@ def test_outputs_stay_those_of_eval(tiny_arch, options):
     assert_same(pickle.loads(pickle.dumps(model))(images), expected)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 4, 6, 13])
+@torch.no_grad()
+def test_images_of_any_number_of_channels(tiny_arch, channels):
+    model = build(tiny_arch, in_channels=channels)
+    images = torch.randn(IMAGES[0], channels, *IMAGES[2:])
+    expected = model(images)
+    assert_same(model.switch_to_deploy()(images), expected)
+
+
 @pytest.mark.parametrize(
     "fields",
     [
