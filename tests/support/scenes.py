@@ -160,6 +160,8 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "docs/deploy.md": _deploy,
     "docs/long-runs.md": _own_data,
     "docs/swap.md": _swap,
+    "docs/commands.md": _swap,
+    "docs/data-sets.md": _distributed,
     "docs/examples/bccd/README.md": _photos_of("data/bccd", ("RBC", "WBC", "Platelets")),
     "docs/examples/nuclei/README.md": _photos_of("data/nuclei", ("nucleus",)),
 }
