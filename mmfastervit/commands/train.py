@@ -51,6 +51,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="let torch compute the same way every time, which may be slower",
     )
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write the curves for TensorBoard too"
+    )
+    parser.add_argument(
+        "--wandb", action="store_true", help="send the curves to Weights & Biases too"
+    )
 
 
 def prepare(arguments: Namespace) -> tuple[Config, bool]:
@@ -66,6 +72,9 @@ def prepare(arguments: Namespace) -> tuple[Config, bool]:
         options.enable_auto_scale_lr(cfg)
     options.set_randomness(cfg, arguments.seed, arguments.deterministic)
     options.set_resume(cfg, arguments.resume)
+    for option in ("tensorboard", "wandb"):
+        if getattr(arguments, option):
+            options.log_to(cfg, option)
     options.settle_precision(cfg)
     options.check_paramwise(cfg)
     check_inputs(cfg, "train")
