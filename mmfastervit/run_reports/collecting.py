@@ -84,7 +84,10 @@ class MapCollector(Hook):
                 _part(sample, name, "data").data.squeeze(0).cpu().numpy()
                 for name in ("gt_sem_seg", "pred_sem_seg")
             )
-            picture = compare(_path_of(sample), truth, predicted, self.tally.classes)
+            try:
+                picture = compare(_path_of(sample), truth, predicted, self.tally.classes)
+            except ValueError as error:
+                raise NothingToReport(str(error)) from error
             self.tally.add(picture)
 
 

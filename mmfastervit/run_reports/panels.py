@@ -52,7 +52,7 @@ def choose_panels(runs: Sequence[RunLog], names: Sequence[str] | None = None) ->
     for name in names or ():
         if name not in known:
             raise ValueError(
-                f"--metric {name}: no run has logged it{nearest(name, known)}; there are:"
+                f"--metric {name}: no run has logged it{_meant(name, known)}; there are:"
                 f" {', '.join(sorted(known))}"
             )
     return [
@@ -64,6 +64,14 @@ def choose_panels(runs: Sequence[RunLog], names: Sequence[str] | None = None) ->
         )
         for name in dict.fromkeys(names or _usual(known, metrics))
     ]
+
+
+def _meant(word: str, known: Sequence[str]) -> str:
+    """The name that was probably meant, whatever the case, and with or without what leads it."""
+    low = word.lower()
+    alike = [name for name in known if name.lower() == low]
+    alike += [name for name in known if name.lower().endswith((f"/{low}", f"_{low}"))]
+    return f", did you mean {alike[0]!r}?" if alike else nearest(word, known)
 
 
 def _union(runs: Sequence[RunLog], part: str) -> list[str]:

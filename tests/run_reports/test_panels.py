@@ -45,6 +45,14 @@ def test_an_unknown_metric_is_answered_by_the_nearest(runs):
     assert "loss_cls" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"), [("BBOX_mAP", "coco/bbox_mAP"), ("cls", "loss_cls"), ("los", "loss")]
+)
+def test_case_and_what_leads_a_name_do_not_matter_to_what_was_meant(runs, word, meant):
+    with pytest.raises(ValueError, match=f"did you mean '{meant}'"):
+        choose_panels(runs, [word])
+
+
 def test_the_mean_of_the_last_lines():
     values = np.array([1.0, 2.0, 3.0, 4.0])
     assert smoothed(values, 1).tolist() == values.tolist()
