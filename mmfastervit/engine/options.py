@@ -3,6 +3,7 @@
 import logging
 import os
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -291,6 +292,16 @@ def log_to(cfg: Config, option: str) -> None:
         backends.append(ConfigDict(type=kind))
     visualizer.vis_backends = backends
     cfg.visualizer = visualizer
+
+
+def errors_of_backends(cfg: Config) -> tuple[type[Exception], ...]:
+    """What a run's other places to log to end it with, as where there is no account there."""
+    backends = _as_list((cfg.get("visualizer") or {}).get("vis_backends") or [])
+    kind, package = _BACKENDS["wandb"]
+    if not any(type_name(backend["type"]) == kind for backend in backends):
+        return ()
+    spec = find_spec(package)
+    return (import_module(package).Error,) if spec and spec.origin else ()
 
 
 def dump_predictions(cfg: Config, path: str) -> None:

@@ -76,20 +76,22 @@ def test_a_package_that_is_missing_is_said_with_how_to_get_it(option, spec, monk
         options.log_to(small_config(), option)
 
 
-def train(tmp_path: Path, monkeypatch, *arguments: str) -> None:
+def train(tmp_path: Path, monkeypatch, *arguments: str) -> int:
+    """The exit status of a run."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(TINY.parent))
+    name = f"experiment_name={tmp_path.name}"  # runs of one second would share their logs
+    options_ = ["--cfg-options", name]
     with pytest.raises(SystemExit) as ended:
-        main("train", [str(TINY), "--work-dir", "run", "--no-check", *arguments])
-    assert ended.value.code == 0
+        main("train", [str(TINY), "--work-dir", "run", "--no-check", *arguments, *options_])
+    return ended.value.code
 
 
 @pytest.mark.parametrize("option", ["tensorboard"])
 def test_tensorboard_reads_what_the_run_has_logged(option, real, tmp_path, monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    name = f"experiment_name={tmp_path.name}"  # runs of one second would share their logs
-    train(tmp_path, monkeypatch, "--tensorboard", "--cfg-options", name)
+    assert train(tmp_path, monkeypatch, "--tensorboard") == 0
     (events,) = tmp_path.glob("run/*/vis_data/events.out.tfevents.*")
     accumulator = EventAccumulator(str(events))
     accumulator.Reload()
@@ -103,8 +105,18 @@ def test_tensorboard_reads_what_the_run_has_logged(option, real, tmp_path, monke
 @pytest.mark.parametrize("option", ["wandb"])
 def test_wandb_writes_without_an_account_when_offline(option, real, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
-    name = f"experiment_name={tmp_path.name}"
-    train(tmp_path, monkeypatch, "--wandb", "--cfg-options", name)
+    assert train(tmp_path, monkeypatch, "--wandb") == 0
     (written,) = tmp_path.glob("run/*/vis_data/wandb/offline-run-*/run-*.wandb")
     assert written.stat().st_size > 1000
     assert read_run(tmp_path / "run").last_step == 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["wandb"])
+def test_wandb_without_an_account_is_one_line(option, real, tmp_path, monkeypatch, capsys):
+    for name in ("WANDB_MODE", "WANDB_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))  # where it keeps the key of an account
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    assert train(tmp_path, monkeypatch, "--wandb") == 2
+    assert "wandb login" in capsys.readouterr().err
