@@ -20,14 +20,20 @@ class BoxCollector(Hook):
     """Keeps the boxes that a detector finds, beside the labelled ones.
 
     Labels are the data set's own, in pixels of the file, wherever its pipeline loads them.
-
-    Attributes:
-        pictures: One for each tested picture, in the order of the test.
     """
 
     def __init__(self, dataset: Dataset):
-        self.pictures: list[Picture] = []
+        self._found: list[Picture] = []
         self._labelled = labelled_boxes(dataset)
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """One for each tested picture, in the data set's order, however the test went through it.
+
+        Of equal scores the order decides which comes first, and COCO's evaluation goes by the data.
+        """
+        places = {path: place for place, path in enumerate(self._labelled)}
+        return sorted(self._found, key=lambda picture: places[picture.path])
 
     def after_test_iter(
         self,
@@ -48,7 +54,7 @@ class BoxCollector(Hook):
                 raise NothingToReport(
                     f"boxes of {boxes.shape[-1]} numbers; a report takes x1 y1 x2 y2"
                 )
-            self.pictures.append(
+            self._found.append(
                 make_picture(
                     path,
                     truth,

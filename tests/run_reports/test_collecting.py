@@ -51,8 +51,8 @@ def maps(*shape: int) -> PixelData:
 
 def test_labels_are_the_data_sets_own_and_predictions_are_sorted():
     collector = BoxCollector(Labelled())
-    collector.after_test_iter(None, 0, None, [found("0.png", pred_instances=boxes())])
-    collector.after_test_iter(None, 1, None, [found("1.png", pred_instances=boxes(0))])
+    collector.after_test_iter(None, 0, None, [found("1.png", pred_instances=boxes(0))])
+    collector.after_test_iter(None, 1, None, [found("0.png", pred_instances=boxes())])
     one, other = collector.pictures
     assert one.truth.tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
     assert one.truth_labels.tolist() == [1, 0]

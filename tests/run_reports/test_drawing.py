@@ -35,7 +35,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("name", THEMES)
 def test_a_figure_is_written_as_png_and_svg(tmp_path: Path, name):
-    figure = draw_curves([panel(curve(3, 2, 1), curve(2, 2, 2))] * 3, ["a", "b"], theme(name))
+    figure = draw_curves([panel(curve(3, 2, 1), curve(2, 2, 2))], ["a", "b"], theme(name))
     png, svg = save_figure(figure, tmp_path, "curves")
     with Image.open(png) as image:
         assert image.convert("RGB").getpixel((0, 0)) == tuple(bytes.fromhex(theme(name).ground[1:]))

@@ -28,12 +28,12 @@ def grey(tmp_path: Path) -> str:
 
 
 def test_each_box_has_the_colour_of_its_kind(grey):
-    labelled, predicted = paint_boxes(sort_errors(every_kind(grey)), NAMES)
+    labelled, predicted = map(colours_in, paint_boxes(sort_errors(every_kind(grey)), NAMES))
     on_labels = {Kind.FOUND, Kind.CLASS, Kind.PLACE, Kind.MISSED}
     on_predictions = set(Kind) - {Kind.MISSED, Kind.IGNORED}
     for kind in Kind:
-        assert (of(kind) in colours_in(labelled)) == (kind in on_labels)
-        assert (of(kind) in colours_in(predicted)) == (kind in on_predictions)
+        assert (of(kind) in labelled) == (kind in on_labels)
+        assert (of(kind) in predicted) == (kind in on_predictions)
 
 
 def test_boxes_that_leave_the_picture_are_drawn_without_an_error(grey):
