@@ -166,4 +166,7 @@ class _MapReport:
         return segmentation_report(about, self._collector.tally, self._names, self._palette)
 
 
-_REPORTS = {"mmdet": _BoxReport, "mmseg": _MapReport}
+_REPORTS: dict[str, type[_BoxReport] | type[_MapReport]] = {
+    "mmdet": _BoxReport,
+    "mmseg": _MapReport,
+}

@@ -9,6 +9,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from mmfastervit.files import written_whole
@@ -40,16 +41,19 @@ def draw_curves(
     legend_rows = ceil(len(names) / _legend_columns(names, columns))
     height = _PANEL[1] * rows + 0.24 * legend_rows + 0.2
     with rc_context({"font.size": 9, "axes.titlesize": 10, "axes.formatter.limits": (-4, 5)}):
-        figure = Figure(figsize=(_PANEL[0] * columns, height), dpi=_DPI, layout="constrained")
+        layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)  # inches, around each panel
+        figure = Figure(figsize=(_PANEL[0] * columns, height), dpi=_DPI, layout=layout)
         FigureCanvasAgg(figure)
         figure.set_facecolor(theme.ground)
-        figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)  # inches, around each panel
         end = _last_step(panels)
         for number, panel in enumerate(panels):
             axes = figure.add_subplot(rows, columns, number + 1)
             _draw_panel(axes, panel, theme, smooth)
             axes.set_xlim(0, end * 1.02)
-        handles = [_line(number, theme, [], [], marked=True) for number in range(len(names))]
+        nothing = np.zeros(0)
+        handles = [
+            _line(number, theme, nothing, nothing, marked=True) for number in range(len(names))
+        ]
         figure.legend(
             handles,
             [_cut(name) for name in names],
@@ -99,7 +103,9 @@ def _cut(name: str) -> str:
     return f"{name[:half]}…{name[-half:]}"
 
 
-def _line(number: int, theme: Theme, steps: object, values: object, marked: bool = False) -> Line2D:
+def _line(
+    number: int, theme: Theme, steps: np.ndarray, values: np.ndarray, marked: bool = False
+) -> Line2D:
     """The line of a run: its colour, its pattern and, where marked, its mark."""
     line = Line2D(steps, values, color=theme.lines[number], linewidth=1.5)
     if DASHES[number]:

@@ -256,7 +256,9 @@ def _curves(lines: Sequence[Line]) -> dict[str, Curve]:
             if name not in _PLACE:
                 points.setdefault(name, {})[line["iter"]] = value
     return {
-        name: Curve(*map(np.array, zip(*sorted(by_step.items()), strict=True)))
+        name: Curve(
+            np.array(sorted(by_step)), np.array([by_step[step] for step in sorted(by_step)])
+        )
         for name, by_step in points.items()
     }
 
