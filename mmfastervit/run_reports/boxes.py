@@ -60,8 +60,8 @@ def make_picture(
     scores: Sequence,
 ) -> Picture:
     """A picture of anything that makes arrays; predictions are sorted by score."""
-    scores = np.asarray(scores, dtype=float).reshape(-1)
-    order = np.argsort(-scores, kind="stable")
+    sure = np.asarray(scores, dtype=float).reshape(-1)
+    order = np.argsort(-sure, kind="stable")
     return Picture(
         path,
         np.asarray(truth, dtype=float).reshape(-1, 4),
@@ -69,7 +69,7 @@ def make_picture(
         np.asarray(ignored, dtype=bool).reshape(-1),
         np.asarray(boxes, dtype=float).reshape(-1, 4)[order],
         np.asarray(labels, dtype=int).reshape(-1)[order],
-        scores[order],
+        sure[order],
     )
 
 

@@ -18,6 +18,10 @@ from mmfastervit import FasterViT, HATPlugin
 from mmfastervit.archs import ARCHS
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+QUICK = [  # seconds each: one precision whenever tests run
+    pytest.param(dtype, marks=() if dtype is torch.float16 else pytest.mark.slow)
+    for dtype in DTYPES
+]
 LARGE = ["fastervit_0", "fastervit_2", "fastervit_4", *(name for name in ARCHS if "21k" in name)]
 ODD = (199, 333)  # height and width that no window divides
 
@@ -79,18 +83,19 @@ def check_backbone(arch, dtype: torch.dtype, training: bool, size: tuple[int, in
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", QUICK, ids=str)
 def test_a_backbone_stays_on_its_device(tiny_arch, dtype, training):
     check_backbone(tiny_arch, dtype, training, ODD)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(7, 5), (32, 224), (64, 64)], ids=str)
 def test_images_of_any_size_stay_on_the_device(tiny_arch, size):
     check_backbone(tiny_arch, torch.float32, False, size)
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", QUICK, ids=str)
 def test_the_plugin_stays_on_its_device_and_in_its_precision(dtype, training):
     with on_fake_cuda(dtype):
         plugin = HATPlugin(16, depth=2, num_heads=2).train(training)
@@ -99,6 +104,7 @@ def test_the_plugin_stays_on_its_device_and_in_its_precision(dtype, training):
             check_pass(plugin, images, dtype, [(2, 16, 25, 31)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_under_autocast_all_stays_on_the_device(tiny_arch, dtype):
     with on_fake_cuda():
