@@ -34,7 +34,7 @@ class Kind(Enum):
 
 
 ERRORS = (Kind.MISSED, Kind.DOUBLE, Kind.CLASS, Kind.PLACE, Kind.BOTH, Kind.BACKGROUND)
-OF_DETECTIONS = tuple(kind for kind in Kind if kind is not Kind.MISSED)
+OF_DETECTIONS: tuple[Kind, ...] = tuple(kind for kind in Kind if kind is not Kind.MISSED)
 OF_OBJECTS = (Kind.FOUND, Kind.CLASS, Kind.PLACE, Kind.MISSED, Kind.IGNORED)
 
 MEANINGS = {

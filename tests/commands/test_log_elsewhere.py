@@ -109,14 +109,3 @@ def test_wandb_writes_without_an_account_when_offline(option, real, tmp_path, mo
     (written,) = tmp_path.glob("run/*/vis_data/wandb/offline-run-*/run-*.wandb")
     assert written.stat().st_size > 1000
     assert read_run(tmp_path / "run").last_step == 6
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("option", ["wandb"])
-def test_wandb_without_an_account_is_one_line(option, real, tmp_path, monkeypatch, capsys):
-    for name in ("WANDB_MODE", "WANDB_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))  # where it keeps the key of an account
-    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
-    assert train(tmp_path, monkeypatch, "--wandb") == 2
-    assert "wandb login" in capsys.readouterr().err
