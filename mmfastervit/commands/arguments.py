@@ -113,14 +113,19 @@ def add_run_arguments(parser: ArgumentParser) -> None:
         "--work-dir", help="folder of logs and checkpoints (default: ./work_dirs/CONFIG_NAME)"
     )
     add_config_options(parser)
+    add_no_check(parser)
+    parser.add_argument("--launcher", choices=LAUNCHERS, default="none")
+    parser.add_argument(
+        "--local-rank", "--local_rank", type=int, default=0, help="set by old launchers"
+    )
+
+
+def add_no_check(parser: ArgumentParser) -> None:
+    """Add ``--no-check``."""
     parser.add_argument(
         "--no-check",
         action="store_true",
         help="start without a look at the data (docs/own-data.md)",
-    )
-    parser.add_argument("--launcher", choices=LAUNCHERS, default="none")
-    parser.add_argument(
-        "--local-rank", "--local_rank", type=int, default=0, help="set by old launchers"
     )
 
 
@@ -153,3 +158,12 @@ def check_writable(option: str, target: Path | None) -> None:
         raise ValueError(f"{option} {target}: there is no folder {target.parent} to write to")
     if target.exists() and not target.is_file():
         raise ValueError(f"{option} {target} is a folder or no plain file; name a file")
+
+
+def check_folder(option: str, folder: Path) -> None:
+    """Raise ValueError unless ``folder``, which ``option`` names, is a folder or can become one."""
+    there = next(part for part in (folder, *folder.parents) if part.exists())
+    if not there.is_dir():
+        raise ValueError(f"{option} {folder}: {there} is a file; name a folder")
+    if not os.access(there, os.W_OK):
+        raise ValueError(f"{option} {folder}: {there} can't be written to")

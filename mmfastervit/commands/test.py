@@ -10,23 +10,12 @@ from argparse import ArgumentParser, Namespace
 from mmengine.config import Config
 
 from mmfastervit.engine import options
-from mmfastervit.engine.checkpoint_fit import look_before_test
-from mmfastervit.engine.config_mistakes import ConfigMistake, mistakes_told
 from mmfastervit.engine.devices import join_cpu_processes
-from mmfastervit.engine.hooks import DeployHook, find_deployable
 from mmfastervit.engine.preflight import check_inputs
-from mmfastervit.engine.samples import SampleFailed
 
-from .arguments import (
-    CommandFailed,
-    WrongRequest,
-    add_allow_partial,
-    add_run_arguments,
-    export_local_rank,
-    pickle_path,
-    told_as,
-)
+from .arguments import add_allow_partial, add_run_arguments, export_local_rank, pickle_path
 from .data_look import show_data
+from .testing import run_test
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -81,21 +70,7 @@ def run(prepared: tuple[Config, bool]) -> int:
     """Test.
 
     Raises:
-        WrongRequest: The run cannot be built, the checkpoint is not that of the model, or the model
-            has nothing that could be deployed, as --deploy wants it.
-        CommandFailed: A sample could not be loaded.
+        WrongRequest, CommandFailed: As :func:`~.testing.run_test` does.
     """
-    cfg, allow_partial = prepared
-    with told_as(WrongRequest, ConfigMistake), mistakes_told(cfg):
-        runner = options.build_runner(cfg)
-    with told_as(WrongRequest, ValueError, FileNotFoundError):
-        if any(isinstance(hook, DeployHook) for hook in runner.hooks):
-            find_deployable(runner.model)
-        look_before_test(runner, cfg.load_from, allow_partial)
-    with (
-        told_as(CommandFailed, SampleFailed),
-        told_as(WrongRequest, ConfigMistake),
-        mistakes_told(cfg, runner),
-    ):
-        runner.test()
+    run_test(*prepared)
     return 0

@@ -51,6 +51,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="let torch compute the same way every time, which may be slower",
     )
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write the curves for TensorBoard too"
+    )
+    parser.add_argument(
+        "--wandb", action="store_true", help="send the curves to Weights & Biases too"
+    )
 
 
 def prepare(arguments: Namespace) -> tuple[Config, bool]:
@@ -66,6 +72,9 @@ def prepare(arguments: Namespace) -> tuple[Config, bool]:
         options.enable_auto_scale_lr(cfg)
     options.set_randomness(cfg, arguments.seed, arguments.deterministic)
     options.set_resume(cfg, arguments.resume)
+    for option in ("tensorboard", "wandb"):
+        if getattr(arguments, option):
+            options.log_to(cfg, option)
     options.settle_precision(cfg)
     options.check_paramwise(cfg)
     check_inputs(cfg, "train")
@@ -78,18 +87,19 @@ def run(prepared: tuple[Config, bool]) -> int:
     """Train.
 
     Raises:
-        WrongRequest: The run cannot be built, its checkpoint is not that of the model, or the
-            machines of the run do not see the same work dir.
-        CommandFailed: A checkpoint could not be written, a loss is not finite, or a sample could
-            not be loaded.
+        WrongRequest: The run cannot be built, its checkpoint is not that of the model, the
+            machines of the run do not see the same work dir, or --wandb has no account.
+        CommandFailed: A checkpoint could not be written, a loss is not finite, a sample could not
+            be loaded, or the curves not be sent.
     """
     cfg, allow_partial = prepared
-    with told_as(WrongRequest, ConfigMistake), mistakes_told(cfg):
+    elsewhere = options.errors_of_backends(cfg)
+    with told_as(WrongRequest, ConfigMistake, *elsewhere), mistakes_told(cfg):
         runner = options.build_runner(cfg)
     with told_as(WrongRequest, ValueError, FileNotFoundError):
         look_before_training(runner, allow_partial)
     with (
-        told_as(CommandFailed, CheckpointNotWritten, Diverged, SampleFailed),
+        told_as(CommandFailed, CheckpointNotWritten, Diverged, SampleFailed, *elsewhere),
         told_as(WrongRequest, ConfigMistake, ResumedApart),
         mistakes_told(cfg, runner),
     ):

@@ -3,6 +3,8 @@
 import logging
 import os
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,10 @@ _PARAMWISE = (  # as it reads them, without asking for others
     "flat_decay_mult",
     "norm_decay_mult",
 )
+_BACKENDS = {  # of mmengine's visualizer: option, type, the package that it writes with
+    "tensorboard": ("TensorboardVisBackend", "tensorboard"),
+    "wandb": ("WandbVisBackend", "wandb"),
+}
 _DRAWING_HOOKS = {"mmdet": "DetVisualizationHook", "mmseg": "SegVisualizationHook"}
 
 
@@ -274,6 +280,40 @@ def enable_visualization(cfg: Config, show_dir: str) -> None:
         backends += local
     local[0]["img_save_dir"] = folder  # for its images alone, not for its logs
     visualizer.vis_backends = backends
+
+
+def log_to(cfg: Config, option: str) -> None:
+    """Write what a run logs to another place too, by mmengine's own backend for it.
+
+    Its own logs stay, which ``mmfastervit plot`` reads.
+
+    Args:
+        cfg: the config.
+        option: ``"tensorboard"`` or ``"wandb"``.
+
+    Raises:
+        ValueError: the package that the backend writes with is not installed.
+    """
+    kind, package = _BACKENDS[option]
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:  # a folder of that name, as wandb makes, is no package
+        raise ValueError(f"--{option} needs the package {package}: pip install {package}")
+    visualizer = cfg.get("visualizer") or ConfigDict(type="mmengine.Visualizer")
+    backends = _as_list(visualizer.get("vis_backends") or [ConfigDict(type="LocalVisBackend")])
+    if not any(type_name(backend["type"]) == kind for backend in backends):
+        backends.append(ConfigDict(type=kind))
+    visualizer.vis_backends = backends
+    cfg.visualizer = visualizer
+
+
+def errors_of_backends(cfg: Config) -> tuple[type[Exception], ...]:
+    """What a run's other places to log to end it with, as where there is no account there."""
+    backends = _as_list((cfg.get("visualizer") or {}).get("vis_backends") or [])
+    kind, package = _BACKENDS["wandb"]
+    if not any(type_name(backend["type"]) == kind for backend in backends):
+        return ()
+    spec = find_spec(package)
+    return (import_module(package).Error,) if spec and spec.origin else ()
 
 
 def dump_predictions(cfg: Config, path: str) -> None:

@@ -30,6 +30,8 @@ TOOLS = {
     "prepare": "prepare_data.py",
     "print-config": "print_config.py",
     "flops": "count_flops.py",
+    "plot": "plot_runs.py",
+    "errors": "report_errors.py",
 }
 
 
@@ -175,6 +177,8 @@ def test_every_tool_is_a_command():
         ("coverage", ["--workers", "0"], "--workers must be at least 1, not 0"),
         ("benchmark", ["--json", "nowhere/x.json"], "no folder nowhere"),
         ("swap", ["mmdet::x.py", "--arch", "fastervit_0"], "--out FILE.py"),
+        ("plot", ["nowhere"], "no work dir or log nowhere"),
+        ("errors", ["no.py", "no.pth", "--out", "x.html"], "no config no.py"),
     ],
 )
 def test_a_mistake_is_status_2_and_changes_nothing(
