@@ -18,6 +18,7 @@ TOOLS = {
     "test": "test.py",
     "infer": "infer.py",
     "publish": "publish.py",
+    "app": "app.py",
     "check": "check.py",
     "swap": "swap_backbone.py",
     "coverage": "swap_coverage.py",
