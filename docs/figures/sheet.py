@@ -55,14 +55,13 @@ def main() -> None:
         drawn = io.BytesIO()
         figure.savefig(drawn, dpi=100, facecolor=figure.get_facecolor())
         sheet = Image.open(drawn).convert("RGB")
-        save(sheet, FOLDER / f"hat-sheet{ending}.png")
-        save(upper_part(figure, sheet), FOLDER / f"hat-sheet-top{ending}.png")
+        save(sheet, FOLDER / f"hat-sheet{ending}.webp")
+        save(upper_part(figure, sheet), FOLDER / f"hat-sheet-top{ending}.webp")
 
 
 def configure(data: Path) -> Config:
     """The recipe of the drawn shapes for the photos, on the small Swin with HAT."""
     cfg = Config.fromfile(find_config(RECIPE))
-    cfg.filename = "upernet_swin-hat_bccd.py"
     cfg.model.backbone = dict(
         type="mmfastervit.HATBackbone", backbone=SWIN, stages=(2, 3), mode="replace"
     )
@@ -84,7 +83,7 @@ def configure(data: Path) -> Config:
         val_dataloader=None, val_cfg=None, val_evaluator=None, work_dir=str(RUN),
         randomness=dict(seed=0),
     )  # fmt: skip
-    return cfg
+    return Config(cfg.to_dict(), filename="upernet_swin-hat_bccd.py")
 
 
 def upper_part(figure: Figure, sheet: Image.Image) -> Image.Image:
@@ -95,9 +94,9 @@ def upper_part(figure: Figure, sheet: Image.Image) -> Image.Image:
 
 
 def save(image: Image.Image, file: Path) -> None:
-    """Write a picture with 256 colours, as small as it goes."""
+    """Write a picture; a palette, which makes a PNG small, would change the colours of maps."""
     with written_whole(file) as part:
-        image.quantize(256, dither=Image.Dither.NONE).save(part, optimize=True)
+        image.save(part, quality=86, method=6)
     print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB")
 
 
