@@ -10,6 +10,7 @@ Examples:
 
 import io
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -49,6 +50,7 @@ def main() -> None:
         Runner.from_cfg(cfg).train()
     picture = args.data / args.picture
     measured = explain(cfg, str(weights), picture, tuple(args.point), with_cam=True)
+    measured = replace(measured, name="UperNet, small Swin with HAT, blood cells")
     print(measured.summary())
     for theme, ending in (("light", ""), ("dark", "-dark")):
         figure = draw_sheet(measured, theme)
@@ -83,7 +85,7 @@ def configure(data: Path) -> Config:
         val_dataloader=None, val_cfg=None, val_evaluator=None, work_dir=str(RUN),
         randomness=dict(seed=0),
     )  # fmt: skip
-    return Config(cfg.to_dict(), filename="upernet_swin-hat_bccd.py")
+    return cfg
 
 
 def upper_part(figure: Figure, sheet: Image.Image) -> Image.Image:
