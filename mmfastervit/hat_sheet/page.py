@@ -12,6 +12,7 @@ from matplotlib.textpath import text_to_path
 
 LEADING = 1.35  # height of a line of text, as a multiple of its size
 POINTS = 72  # an inch
+HINTED = 0.96  # share of a line to fill: on a coarse grid of pixels letters come out wider
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Page:
             colour: None for the theme's ink.
             align: 'left', 'right' or 'center'.
         """
-        lines = wrap(text, width, size, weight)
+        lines = wrap(text, width * HINTED, size, weight)
         style = dict(size=size, weight=weight, color=colour or self.theme.ink, ha=align)
 
         def write(figure: Figure, line: str, top: float) -> None:
