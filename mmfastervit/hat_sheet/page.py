@@ -4,6 +4,7 @@ from bisect import bisect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -82,7 +83,9 @@ class Page:
             align: 'left', 'right' or 'center'.
         """
         lines = wrap(text, width * HINTED, size, weight)
-        style = dict(size=size, weight=weight, color=colour or self.theme.ink, ha=align)
+        style: dict[str, Any] = dict(
+            size=size, weight=weight, color=colour or self.theme.ink, ha=align
+        )
 
         def write(figure: Figure, line: str, top: float) -> None:
             left = x / figure.get_figwidth()
