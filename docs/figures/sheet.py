@@ -10,6 +10,7 @@ Examples:
 
 import io
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -49,20 +50,20 @@ def main() -> None:
         Runner.from_cfg(cfg).train()
     picture = args.data / args.picture
     measured = explain(cfg, str(weights), picture, tuple(args.point), with_cam=True)
+    measured = replace(measured, name="UperNet, small Swin with HAT, blood cells")
     print(measured.summary())
     for theme, ending in (("light", ""), ("dark", "-dark")):
         figure = draw_sheet(measured, theme)
         drawn = io.BytesIO()
         figure.savefig(drawn, dpi=100, facecolor=figure.get_facecolor())
         sheet = Image.open(drawn).convert("RGB")
-        save(sheet, FOLDER / f"hat-sheet{ending}.png")
-        save(upper_part(figure, sheet), FOLDER / f"hat-sheet-top{ending}.png")
+        save(sheet, FOLDER / f"hat-sheet{ending}.webp")
+        save(upper_part(figure, sheet), FOLDER / f"hat-sheet-top{ending}.webp")
 
 
 def configure(data: Path) -> Config:
     """The recipe of the drawn shapes for the photos, on the small Swin with HAT."""
     cfg = Config.fromfile(find_config(RECIPE))
-    cfg.filename = "upernet_swin-hat_bccd.py"
     cfg.model.backbone = dict(
         type="mmfastervit.HATBackbone", backbone=SWIN, stages=(2, 3), mode="replace"
     )
@@ -95,9 +96,9 @@ def upper_part(figure: Figure, sheet: Image.Image) -> Image.Image:
 
 
 def save(image: Image.Image, file: Path) -> None:
-    """Write a picture with 256 colours, as small as it goes."""
+    """Write a picture; a palette, which makes a PNG small, would change the colours of maps."""
     with written_whole(file) as part:
-        image.quantize(256, dither=Image.Dither.NONE).save(part, optimize=True)
+        image.save(part, quality=86, method=6)
     print(f"{file.name}: {file.stat().st_size / 1000:.0f} kB")
 
 

@@ -40,12 +40,15 @@ def read_assignments(text: str) -> dict[str, Any]:
 
 
 class _DictCalls(ast.NodeTransformer):
-    """Turns ``dict(a=1)`` into ``{'a': 1}``."""
+    """Turns ``dict(a=1)`` into ``{'a': 1}``, and ``dict({'b c': 2}, a=1)`` into one such."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         named = all(keyword.arg for keyword in node.keywords)
-        if not (isinstance(node.func, ast.Name) and node.func.id == "dict" and named) or node.args:
-            raise ValueError(f"{ast.unparse(node)} is no value; dict(key=value) is")
+        first = node.args[0] if node.args else ast.Dict([], [])
+        is_dict = isinstance(node.func, ast.Name) and node.func.id == "dict"
+        if not (is_dict and named and isinstance(first, ast.Dict) and len(node.args) < 2):
+            raise ValueError(f"{ast.unparse(node)[:80]} is no value; dict(key=value) is")
         keys: list[ast.expr | None] = [ast.Constant(keyword.arg) for keyword in node.keywords]
-        return ast.Dict(keys, [keyword.value for keyword in node.keywords])
+        values = [keyword.value for keyword in node.keywords]
+        return ast.Dict([*first.keys, *keys], [*first.values, *values])

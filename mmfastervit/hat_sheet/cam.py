@@ -152,6 +152,8 @@ def _token_layers(stage: HATStage, windows: Windows) -> list[Layer]:
         return tokens[:, grid.num_carriers :].transpose(1, 2).unflatten(2, size)
 
     def carriers(tokens: Tensor) -> Tensor:
+        if windows.nearest is None:
+            raise ValueError("these windows have no carriers")
         nearest = windows.nearest.to(tokens.device)
         return tokens.index_select(1, nearest).transpose(1, 2).unflatten(2, size)
 

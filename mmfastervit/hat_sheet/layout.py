@@ -75,8 +75,8 @@ def lay_out(windows: Windows, image: Tensor, scale: Scale, point: tuple[float, f
     if windows.pooling is None:
         raise ValueError("these windows have no carriers")
     grid = windows.grid
-    lengths = image.shape[2:]
-    stride = stride_of(tuple(lengths), (grid.height, grid.width))
+    length, breadth = image.shape[2:]
+    stride = stride_of((length, breadth), (grid.height, grid.width))
     sizes, factors = (scale.height, scale.width), (scale.y, scale.x)
     unit = [s / factor for s, factor in zip(stride, factors, strict=True)]
     edges = [
@@ -91,7 +91,15 @@ def lay_out(windows: Windows, image: Tensor, scale: Scale, point: tuple[float, f
         min(int(coordinate / u), cells - 1)
         for coordinate, u, cells in zip(point[::-1], unit, (grid.height, grid.width), strict=True)
     ]
-    return Layout(grid, (unit[0], unit[1]), *edges, *spans, (places[0], places[1]))
+    return Layout(
+        grid,
+        (unit[0], unit[1]),
+        rows=edges[0],
+        columns=edges[1],
+        carrier_rows=spans[0],
+        carrier_columns=spans[1],
+        pixel=(places[0], places[1]),
+    )
 
 
 def _spans(pooling: Tensor) -> NDArray:

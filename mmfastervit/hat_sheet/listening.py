@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mmfastervit.models.layers.hat import BlockWeights
 from mmfastervit.models.layers.windows import Windows
 
 from .stages import HATStage, Passage
@@ -72,7 +73,7 @@ def listen(stage: HATStage, passage: Passage, row: int, column: int) -> tuple[Li
     )
 
 
-def _listening(weights, windows: Windows, row: int, column: int) -> Listening:
+def _listening(weights: BlockWeights, windows: Windows, row: int, column: int) -> Listening:
     grid = windows.grid
     per_window, side = grid.carrier_size**2, grid.window
     own = row // side * grid.shape[1] + column // side
@@ -80,6 +81,8 @@ def _listening(weights, windows: Windows, row: int, column: int) -> Listening:
     if windows.visible is not None:
         seen = windows.visible.cpu()
 
+    if weights.carriers is None:
+        raise ValueError("this block has no carriers")
     carriers = weights.carriers[0].mean(0).unflatten(0, (-1, per_window))[own]  # (c*c, K)
     speaking = seen[own, :per_window].to(carriers.device)  # not those that stand for no pixel
     windows_heard = carriers[speaking].mean(0).unflatten(0, (*grid.shape, per_window)).sum(-1)

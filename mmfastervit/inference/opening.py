@@ -182,8 +182,8 @@ def _names(
     if learned:
         if named and named != learned:
             text = (
-                f"{checkpoint} was trained on the classes {learned}, which are told; the config "
-                f"has {named}"
+                f"{checkpoint} was trained on the classes {learned}: these names are used, and "
+                f"not the config's {named}"
             )
             print_log(text, logger="current", level=logging.WARNING)
         own = dataset_meta(content).get("palette")

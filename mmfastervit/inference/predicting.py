@@ -1,6 +1,6 @@
 """Predictions of an opened model: from images in memory to plain results."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -177,7 +177,9 @@ class Predictor:
     def _forward(self, batch: Sequence[Ready]) -> list[Prediction]:
         with sliding(self.opened.model, self._slides):
             samples = self.opened.model.test_step(collated(batch))
-        told = self._segmentation if self.opened.task == "seg" else self._detections
+        told: Callable[[Any], Prediction] = self._detections
+        if self.opened.task == "seg":
+            told = self._segmentation
         return [told(sample) for sample in samples]
 
     def _detections(self, sample: Any) -> Detections:

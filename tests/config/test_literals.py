@@ -11,6 +11,7 @@ from mmfastervit.config.literals import read_assignments, read_literal
         ("dict(a=1, b=dict(c=[1, (2,)]))", dict(a=1, b=dict(c=[1, (2,)]))),
         ("{'a b': None, 'c': -1.5}", {"a b": None, "c": -1.5}),
         (" 'text' ", "text"),
+        ("dict({'a.b': dict(c=1)}, d=2)", {"a.b": dict(c=1), "d": 2}),
     ],
 )
 def test_plain_values_are_read(text, value):

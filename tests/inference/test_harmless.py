@@ -3,6 +3,7 @@
 import copy
 import json
 import sys
+from functools import cache
 
 import pytest
 import torch
@@ -16,11 +17,16 @@ from mmfastervit.inference.publishing import describe
 ATTACK = "__import__('os').mkdir('made')"
 
 
+@cache
+def description() -> dict:
+    return describe(opened("mask"))
+
+
 @pytest.fixture
 def described(tmp_path, monkeypatch) -> dict:
     """The description of a detector, to be turned to evil; it may not make a folder here."""
     monkeypatch.chdir(tmp_path)
-    yield copy.deepcopy(describe(opened("mask")))
+    yield copy.deepcopy(description())
     assert not (tmp_path / "made").exists()
     assert "evil_module" not in sys.modules
 

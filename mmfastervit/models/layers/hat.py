@@ -111,7 +111,7 @@ class HATBlock(nn.Module):
         """
         tables = self.tables(windows, x)
         carriers, pixels = self._place(x, windows, tables)
-        if self.carrier is None:
+        if self.carrier is None or tables.carrier_bias is None:
             return BlockWeights(
                 self.window.attention_weights(pixels, tables.window_bias, windows), None
             )
