@@ -125,7 +125,10 @@ def prepare(arguments: Namespace) -> _Request:
             f"--out {out} holds files already: name another folder, or give --force, which writes "
             "over those of like names and leaves the others"
         )
-    tiles = Tiles(*arguments.tile, overlap=arguments.overlap) if arguments.tile else None
+    tiles = None
+    if arguments.tile:
+        width, height = arguments.tile
+        tiles = Tiles(width, height, arguments.overlap)
     find_device(arguments.device)
     cfg = None
     if arguments.config:

@@ -182,7 +182,7 @@ def _with_map(canvas: np.ndarray, found: Segmentation, times: int) -> np.ndarray
     labels = np.minimum(found.labels, last)  # untold ones come last
     table = np.array([*found.palette, _BLACK], dtype=np.uint8)
     tinted = np.array([not is_background(name) for name in found.classes] + [False])
-    colours, inside = table[labels], tinted[labels]
+    colours, inside = np.take(table, labels, axis=0), np.take(tinted, labels)
     if times > 1:
         colours = colours.repeat(times, axis=0).repeat(times, axis=1)
         inside = inside.repeat(times, axis=0).repeat(times, axis=1)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -84,7 +85,7 @@ def run(
                     advance()
                     continue
                 for (item, one), prediction in zip(batch, found, strict=True):
-                    submit(lambda i=item, o=one, p=prediction: write(i, o.image, p))
+                    submit(partial(write, item, one.image, prediction))
                     tally.done += 1
                     advance()
         except KeyboardInterrupt:
