@@ -13,7 +13,7 @@ WELCOME = (
     "there."
 )
 NO_HAT = "Drop a picture."
-BUTTONS = ["download", "fullscreen"]  # and none that shares
+BUTTONS: list = ["download", "fullscreen"]  # and none that shares
 
 
 class Answers(Protocol):

@@ -7,7 +7,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 import gradio as gr
 
 HOST = "127.0.0.1"
-FONTS = dict(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+FONT, MONO = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
 
 
 def serve(page: gr.Blocks, port: int | None, max_upload: int) -> str:
@@ -33,7 +33,7 @@ def serve(page: gr.Blocks, port: int | None, max_upload: int) -> str:
         share=False,
         prevent_thread_lock=True,
         max_file_size=max_upload * 2**20,
-        theme=gr.themes.Default(**FONTS),
+        theme=gr.themes.Default(font=FONT, font_mono=MONO),
         quiet=True,
         footer_links=[],
         ssr_mode=False,
