@@ -54,7 +54,8 @@ def main() -> None:
         with torch.no_grad():
             predictor.opened.model.roi_head.bbox_head.fc_cls.weight.mul_(30)
     print(
-        f"{os.getloadavg()[0]:.1f} load, {torch.get_num_threads()} threads, {RECIPES}", flush=True
+        f"{os.getloadavg()[0]:.1f} load, {torch.get_num_threads()} threads, {RECIPES[arguments.task]}",
+        flush=True,
     )
     with TemporaryDirectory() as folder:
         paths = make_pictures(Path(folder), arguments.pictures)
