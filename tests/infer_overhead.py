@@ -53,9 +53,7 @@ def main() -> None:
     if arguments.task == "det":
         with torch.no_grad():
             predictor.opened.model.roi_head.bbox_head.fc_cls.weight.mul_(30)
-    print(
-        f"{os.getloadavg()[0]:.1f} load, {torch.get_num_threads()} threads, {RECIPES}", flush=True
-    )
+    print(f"{RECIPES[arguments.task]}, {torch.get_num_threads()} threads", flush=True)
     with TemporaryDirectory() as folder:
         paths = make_pictures(Path(folder), arguments.pictures)
         rounds = [paths[i : i + arguments.round] for i in range(0, len(paths), arguments.round)]

@@ -165,7 +165,7 @@ def _from_array(array: np.ndarray, channels: int, order: str) -> np.ndarray:
                 f"the model takes images of {channels} channels, and this array is {array.shape}, "
                 f"not (H, W, {channels})"
             )
-        return np.ascontiguousarray(array)
+        return np.array(array, order="C")
     last = 1 if array.ndim == 2 else array.shape[2]
     if last not in (1, 3, 4):
         raise Unreadable(
@@ -212,12 +212,12 @@ def _for_model(pixels: np.ndarray, channels: int) -> np.ndarray:
     if channels == 3:
         if pixels.ndim == 2:
             return np.repeat(pixels[:, :, None], 3, axis=2)
-        return np.ascontiguousarray(pixels[:, :, ::-1])
+        return np.array(pixels[:, :, ::-1], order="C")  # a copy: the caller's stays as it is
     if channels == 1:
         if pixels.ndim == 3:
             weights: Sequence[float] = _GREY_WEIGHTS[::-1]
             pixels = np.rint(pixels @ np.array(weights, dtype=np.float32)).astype(np.uint8)
-        return np.ascontiguousarray(pixels[:, :, None])
+        return np.array(pixels[:, :, None], order="C")
     raise Unreadable(
         f"the model takes images of {channels} channels, and a picture's file has not these: give "
         f"arrays (H, W, {channels}), or files of numpy.save with the suffix {ARRAYS}"

@@ -208,6 +208,15 @@ def test_what_is_no_picture_is_a_type_error():
         read_picture(GREY, order="grb")
 
 
+@pytest.mark.parametrize("channels", [1, 3, 6])
+def test_the_callers_array_stays_its_own(channels):
+    array = np.zeros((4, 4, channels), dtype=np.uint8)
+    array.flags.writeable = False
+    found = read_picture(array, channels)
+    found[:] = 7
+    assert not array.any()
+
+
 def test_a_pictures_bytes_are_told_from_a_list():
     buffer = io.BytesIO()
     Image.fromarray(GREY).save(buffer, "PNG")
