@@ -9,15 +9,11 @@ above a block is not seen by readers and says what a test has to know::
 What runs shorter than written is said in ``support/briefly.py``.
 """
 
-import os
 import re
 import shlex
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from support.pages import ROOT, WRITTEN, Block, blocks, title
+from support.pages import WRITTEN, Block, blocks, title
 from support.scenes import SCENES, Scene
 
 NOT_RUN = "not run: "
@@ -36,35 +32,17 @@ def commands(block: Block) -> list[str]:
     return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
-def environment(scene: Scene) -> dict[str, str]:
-    """That of a reader who has installed the package; ``mmfastervit`` is the brief one."""
-    binary = scene.folder / ".bin"
-    binary.mkdir()
-    script = binary / "mmfastervit"
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m support.briefly "$@"\n')
-    script.chmod(0o755)
-    return os.environ | {
-        "PATH": f"{binary}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}",
-        "TORCH_HOME": str(scene.folder / ".torch"),
-        "OMP_NUM_THREADS": "1",
-    }
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=title)
 def test_the_commands_of_a_page_work(page, tmp_path):
     scene = Scene(tmp_path)
+    scene.install()
     SCENES.get(title(page), lambda scene: None)(scene)
-    env = environment(scene)
     for block in blocks(page, "bash"):
         if block.note.startswith(NOT_RUN):
             continue
         for line in commands(block):
-            done = subprocess.run(
-                ["bash", "-c", line], cwd=scene.folder, env=env, capture_output=True, text=True,
-                timeout=1200, check=False,
-            )  # fmt: skip
+            done = scene.run(line)
             said = f"{done.stdout[-2000:]}{done.stderr[-3000:]}"
             assert done.returncode == 0, f"{title(page)}, line {block.line}: {line}\n{said}"
 

@@ -1,6 +1,7 @@
 """What the readers of the pages have in their folder before they run a page's commands."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,33 @@ class Scene:
 
     folder: Path
 
+    def install(self) -> None:
+        """Put a command `mmfastervit` on the path: the brief one."""
+        binary = self.folder / ".bin"
+        binary.mkdir()
+        script = binary / "mmfastervit"
+        script.write_text(f'#!/bin/sh\nexec {sys.executable} -m support.briefly "$@"\n')
+        script.chmod(0o755)
+
+    def run(self, line: str) -> subprocess.CompletedProcess:
+        """Run a line in the reader's shell."""
+        env = os.environ | {
+            "PATH": f"{self.folder / '.bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}",
+            "TORCH_HOME": str(self.folder / ".torch"),
+            "OMP_NUM_THREADS": "1",
+        }
+        return subprocess.run(
+            ["bash", "-c", line], cwd=self.folder, env=env, capture_output=True, text=True,
+            timeout=1200, check=False,
+        )  # fmt: skip
+
+    def prepared(self, line: str) -> None:
+        """Run a line that a reader has run before."""
+        done = self.run(line)
+        if done.returncode:
+            raise RuntimeError(f"{line}\n{done.stdout}{done.stderr}")
+
     def checkout(self) -> None:
         """The folders of a checkout that pages name."""
         for name in ("configs", "docs", "tools", "tests"):
@@ -60,8 +88,7 @@ class Scene:
     def own(self, task: str) -> None:
         """`cells.py`, as ``mmfastervit new`` writes it for `data/cells`."""
         self.shapes("data/cells")
-        new = [sys.executable, "-m", "mmfastervit", "new", task, "data/cells", "--out", "cells.py"]
-        subprocess.run(new, cwd=self.folder, check=True, capture_output=True)
+        self.prepared(f"mmfastervit new {task} data/cells --out cells.py")
 
     def trained(self, config: str, checkpoint: str) -> None:
         """A checkpoint of a config, with random weights."""
@@ -116,6 +143,14 @@ def _trained_cells(scene: Scene) -> None:
     scene.photos("photos/a.jpg", "photos/b.png", "scans/c.tif", "cell.jpg")
 
 
+def _runs(scene: Scene) -> None:
+    _trained_cells(scene)
+    scene.published("fastervit_0_224_1k")
+    for name in ("one", "other"):
+        scratch = "--cfg-options model.backbone.init_cfg=None"
+        scene.prepared(f"mmfastervit train cells.py --work-dir work_dirs/{name} {scratch}")
+
+
 def _deploy(scene: Scene) -> None:
     _trained_cells(scene)
     scene.trained("mmfastervit::seg/fpn_fastervit-0_8xb4-80k_ade20k-512x512.py", "fpn.pth")
@@ -157,6 +192,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "docs/distributed.md": _distributed,
     "docs/inference.md": _trained_cells,
     "docs/how-hat-works.md": _trained_cells,
+    "docs/look-at-runs.md": _runs,
     "docs/deploy.md": _deploy,
     "docs/long-runs.md": _own_data,
     "docs/swap.md": _swap,
