@@ -44,10 +44,17 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--round", type=int, default=10, help="pictures of a round")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--scale", type=int, nargs=2, metavar=("W", "H"), help="other than the recipe's"
+    )
     arguments = parser.parse_args()
     cfg = Config.fromfile(find_config(RECIPES[arguments.task]))
     if arguments.task == "det":
         cfg.model.test_cfg.rcnn.max_per_img = 20
+    if arguments.scale:
+        for step in cfg.test_dataloader.dataset.pipeline:
+            if step.type == "Resize":
+                step.scale = tuple(arguments.scale)
     torch.manual_seed(0)
     predictor = Predictor(open_model(cfg, None, arguments.device), score_thr=0.05)
     if arguments.task == "det":
