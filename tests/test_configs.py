@@ -22,7 +22,7 @@ from mmfastervit.models.layers.positions import PositionMLP
 
 ROOT = Path(__file__).resolve().parents[1]
 ALL = [p for p in sorted((ROOT / "configs").rglob("*.py")) if p.parent.name != "_base_"]
-SCRIPTS = ("hat_study.py",)
+SCRIPTS = ("hat_study.py", "recipe_study.py")
 EXAMPLES_ALL = [
     path for path in sorted((ROOT / "docs/examples").rglob("*.py")) if path.name not in SCRIPTS
 ]
