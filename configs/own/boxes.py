@@ -2,7 +2,7 @@
 data_root = "data/mine/"
 classes = ("cat", "dog")  # names, as the files have them
 files = dict(train=("train.json", "train/"), val=("val.json", "val/"))  # COCO's format, pictures
-image_scale = (1333, 800)  # the largest width and height of a picture, in pixels
+image_scale = (1333, 800)  # pictures are resized to fit into this width and height
 epochs = 24
 
 _base_ = "../det/faster-rcnn_fastervit-0_fpn_1x_coco.py"
@@ -49,9 +49,11 @@ val_evaluator = dict(ann_file=data_root + files["val"][0])
 test_evaluator = val_evaluator
 
 train_cfg = dict(max_epochs=epochs)
+first = max(1, epochs * 2 // 3)  # the rate falls here, and
+second = max(first + 1, epochs * 11 // 12)  # here; of one epoch, not at all
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.001, begin=0, end=1, convert_to_iter_based=True),
-    dict(type="MultiStepLR", begin=0, end=epochs, milestones=[epochs * 2 // 3, epochs * 11 // 12]),
+    dict(type="MultiStepLR", begin=0, end=epochs, milestones=[first, second]),
 ]
 auto_scale_lr = dict(enable=True)  # the recipe's rate is for 16 images a step
 default_hooks = dict(

@@ -3,7 +3,7 @@
 data_root = "data/mine/"
 classes = ("background", "cat", "dog")  # of the labels from 0 on
 files = dict(train=("train", "train_labels"), val=("val", "val_labels"))  # pictures, maps
-image_scale = (2048, 512)  # the largest long and short side of a picture, in pixels
+image_scale = (2048, 512)  # pictures are resized to fit into this long and short side
 epochs = 100
 
 _base_ = "../seg/upernet_fastervit-0_8xb2-160k_ade20k-512x512.py"

@@ -23,8 +23,10 @@ from mmfastervit.files import written_whole
 from mmfastervit.hat_sheet import draw_sheet, measure
 from mmfastervit.hat_sheet.cam import load_library
 from mmfastervit.hat_sheet.field import COPIES
+from mmfastervit.hat_sheet.measuring import check_point
 from mmfastervit.hat_sheet.page import THEMES
 from mmfastervit.inference.opening import find_device, open_model
+from mmfastervit.inference.pictures import ARRAYS, read_picture
 
 from .arguments import WrongRequest, add_config_options, check_writable, told_as
 
@@ -100,6 +102,9 @@ def prepare(arguments: Namespace) -> _Request:
         raise ValueError(f"--copies must be at least 1, not {arguments.copies}")
     if not arguments.picture.is_file():
         raise FileNotFoundError(f"there is no picture {arguments.picture}")
+    if arguments.picture.suffix != ARRAYS:  # before a model is opened, which takes its time
+        height, width = read_picture(arguments.picture).shape[:2]
+        check_point(tuple(arguments.point), width, height)
     find_device(arguments.device)
     if arguments.cam:
         load_library()

@@ -186,6 +186,7 @@ def _end(looks: Sequence[Look], failures: Sequence[Failure]) -> None:
         told = "".join(f"\n    {path}: {reason}" for path, reason in failures[:_SHOWN])
         raise CommandFailed(f"{len(failures)} label maps could not be made, such as of{told}")
     if faults := {fault for look in looks for fault in look.faults}:
-        raise CommandFailed(f"{len(faults)} faults; they are listed above")
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise CommandFailed(f"{count}, listed above")
     if any(look.tasks or look.lists for look in looks):
         raise CommandFailed("label maps or lists are to be made: run it without --check-only")

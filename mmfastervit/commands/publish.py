@@ -39,8 +39,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def prepare(arguments: Namespace) -> Request:
     """Read the config."""
-    if arguments.out and not arguments.out.is_dir():
-        raise FileNotFoundError(f"--out {arguments.out}: there is no such folder")
+    if arguments.out and arguments.out.exists() and not arguments.out.is_dir():
+        raise ValueError(f"--out {arguments.out} is a file; name a folder")
     if arguments.name and Path(arguments.name).name != arguments.name:
         raise ValueError(f"--name {arguments.name}: give a name without folders")
     cfg = None
@@ -59,6 +59,8 @@ def run(request: Request) -> int:
     """
     checkpoint, cfg, folder, stem = request
     with told_as(WrongRequest, ValueError, FileNotFoundError):
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
         path = publish(checkpoint, cfg, folder, stem)
     size = path.stat().st_size / 2**20
     print(

@@ -14,7 +14,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmfastervit.config.finding import find_config, merged_at, reading_told
-from mmfastervit.config.tree import leaf_datasets, type_name
+from mmfastervit.config.tree import dotted, leaf_datasets, plain, type_name, walk
 from mmfastervit.signatures import nearest, options_of
 
 from .devices import has_accelerator
@@ -100,10 +100,33 @@ def _merge_options(cfg: Config, options: dict[str, Any]) -> None:
             raise ValueError(
                 f"--cfg-options {key}: the config has no {section!r}{nearest(section, known)}"
             )
+        if section not in {*options_of(Runner), *_RUNNER_EXTRAS}:
+            _refuse_spent(cfg, section)
     try:
         cfg.merge_from_dict(options)
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"--cfg-options {_misfit(error)}") from error
+
+
+def _refuse_spent(cfg: Config, variable: str) -> None:
+    """Refuse to change a variable that other places of the config have taken their value from.
+
+    The config's file was read before; what it computed from the variable stays as it is.
+    """
+    value = plain(cfg[variable])
+    if value is None or isinstance(value, bool):
+        return
+    places = [
+        dotted(path)
+        for path, found in walk(cfg.to_dict())
+        if len(path) > 1 and path[0] != variable and type(found) is type(value) and found == value
+    ]
+    if places:
+        more = f" and {len(places) - 3} more" if len(places) > 3 else ""
+        raise ValueError(
+            f"--cfg-options {variable}: the config's file has used this variable already, and its "
+            f"value now stands in {', '.join(places[:3])}{more}; change it in the file, or those"
+        )
 
 
 def _misfit(error: Exception) -> str:

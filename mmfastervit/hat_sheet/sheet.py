@@ -95,8 +95,9 @@ def _warnings(measured: Measured) -> list[str]:
         )
     if measured.layout.grid.num_windows == 1:
         warnings.append(
-            "The map fits into one window: its carriers have no other window to listen to. Take a "
-            "larger picture, or an earlier stage."
+            "The map fits into one window: its carriers have no other window to listen to. More "
+            "windows come with a larger size in the config's Resize (in our templates: "
+            "image_scale), or with an earlier stage that has HAT."
         )
     return warnings
 

@@ -17,7 +17,6 @@ _MOST_TIMES = 8
 _MASK_SHARE, _MAP_SHARE = 0.45, 0.55  # of a colour, over the picture
 _MOST_ENTRIES = 24  # of a legend
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
-_OVERLAP = 0.2  # of a label, by another
 
 
 def draw(picture: np.ndarray, prediction: Prediction, counted: bool = True) -> np.ndarray:
@@ -80,8 +79,9 @@ def _with_objects(canvas: np.ndarray, found: Detections, times: int, size: int) 
     width = _line_width(canvas.shape, boxes)
     colours = [_seen(found.palette[label]) for label in found.labels]
     if found.masks is not None:
+        bare = canvas.copy()  # tints are of the picture itself: where masks overlap it still shows
         for mask, colour in reversed(list(zip(found.masks, colours, strict=True))):
-            _blend_mask(canvas, mask, colour, times, max(1, width - 1))
+            _blend_mask(canvas, bare, mask, colour, times, max(1, width - 1))
     image = Image.fromarray(canvas)
     pen = ImageDraw.Draw(image)
     for box, colour in reversed(list(zip(boxes.tolist(), colours, strict=True))):
@@ -111,7 +111,7 @@ def _outline(pen: ImageDraw.ImageDraw, box: Sequence[float], colour: Colour, wid
 
 
 def _blend_mask(
-    canvas: np.ndarray, mask: np.ndarray, colour: Colour, times: int, width: int
+    canvas: np.ndarray, bare: np.ndarray, mask: np.ndarray, colour: Colour, times: int, width: int
 ) -> None:
     """Tint what is inside a mask and draw its outline, looking at its surroundings alone."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -121,10 +121,10 @@ def _blend_mask(
     part = mask[top:bottom, left:right].astype(np.uint8)
     if times > 1:
         part = part.repeat(times, axis=0).repeat(times, axis=1)
-    area = canvas[top * times : bottom * times, left * times : right * times]
-    tint = np.full_like(area, colour)
-    mixed = cv2.addWeighted(area, 1 - _MASK_SHARE, tint, _MASK_SHARE, 0)
-    np.copyto(area, mixed, where=part.astype(bool)[:, :, None])
+    place = np.s_[top * times : bottom * times, left * times : right * times]
+    tint = np.full_like(canvas[place], colour)
+    mixed = cv2.addWeighted(bare[place], 1 - _MASK_SHARE, tint, _MASK_SHARE, 0)
+    np.copyto(canvas[place], mixed, where=part.astype(bool)[:, :, None])
     outlines, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     offset = (int(left * times), int(top * times))
     cv2.drawContours(canvas, outlines, -1, colour, width, offset=offset)
@@ -162,7 +162,7 @@ def _free_place(
         if top < 0 or top + height > shape[0]:
             continue
         place = (round(left), round(float(top)), round(left) + width, round(float(top)) + height)
-        if _overlap(place, taken) <= _OVERLAP * width * height:
+        if not _overlap(place, taken):
             return place
     return None
 

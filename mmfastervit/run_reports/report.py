@@ -208,7 +208,7 @@ def _worst_boxes(sortings: Sequence[Sorting], names: Sequence[str], score: float
     )
     yield page.key([(kind.value, KIND_COLOURS[kind]) for kind in (Kind.FOUND, *ERRORS)])
     for one in worst:
-        text = ", ".join(_counts(one))
+        text = _counts(one)
         title = f"{_short(one.picture.path)}: F1 {one.f1:.2f}"
         yield _shown(title, text, ("labelled", "predicted"), partial(paint_boxes, one, names))
 
@@ -217,16 +217,15 @@ def _worst_title(count: int) -> str:
     return "The worst pictures" if count != 1 else "The worst picture"
 
 
-def _counts(one: Sorting) -> Iterator[str]:
-    yield f"{one.right} of {one.right + one.not_found} objects found"
-    for kind in OF_OBJECTS[1:-1]:
-        count = int((one.truth_kinds == kind).sum())
-        if count and kind is Kind.MISSED:
-            yield f"{count} missed"
-    for kind in OF_DETECTIONS[2:]:
-        count = int((one.kinds == kind).sum())
-        if count:
-            yield f"{count} {kind.value}"
+def _counts(one: Sorting) -> str:
+    """What became of the objects of a picture, and which errors its detections are."""
+    missed = int((one.truth_kinds == Kind.MISSED).sum())
+    objects = f"{one.right} of {one.right + one.not_found} objects found"
+    if missed:
+        objects += f", {missed} missed"
+    counts = ((kind.value, int((one.kinds == kind).sum())) for kind in OF_DETECTIONS[2:])
+    wrong = ", ".join(f"{count} {kind}" for kind, count in counts if count)
+    return f"{objects}; wrong detections: {wrong}" if wrong else objects
 
 
 def _short(path: str) -> str:

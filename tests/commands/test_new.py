@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from PIL import Image
+from support.pages import ROOT
 
 from mmfastervit.commands import main
 from mmfastervit.datasets.shapes import write_dataset
@@ -177,3 +178,17 @@ def test_a_written_config_trains_and_is_tested(task, tmp_path, monkeypatch):
         main("train", ["shapes.py", *epochs, *small])
     assert ended.value.code == 0
     assert (tmp_path / "work_dirs/shapes/epoch_1.pth").is_file()
+
+
+@pytest.mark.parametrize(
+    ("epochs", "falls"), [(1, [1, 2]), (2, [1, 2]), (3, [2, 3]), (12, [8, 11]), (24, [16, 22])]
+)
+def test_the_rate_falls_inside_the_run_and_not_twice_at_once(epochs, falls, tmp_path):
+    """A run of one epoch has its whole rate: steps at 0 would make it a hundredth."""
+    for template in ("boxes", "masks"):
+        text = (ROOT / f"configs/own/{template}.py").read_text()
+        text = re.sub(r"^epochs = .*$", f"epochs = {epochs}", text, flags=re.M)
+        text = text.replace('_base_ = "../', f'_base_ = "{ROOT}/configs/')
+        file = tmp_path / f"{template}.py"
+        file.write_text(text)
+        assert Config.fromfile(file).param_scheduler[1].milestones == falls

@@ -8,7 +8,7 @@ def test_a_data_set_that_is_not_whole_is_status_1_and_lists_all(tmp_path, capsys
     unpacked.coco(tmp_path)
     status, said, error = status_of(capsys, "prepare", "coco", "--root", str(tmp_path))
     assert status == 1
-    assert error == "mmfastervit prepare: error: 2 faults; they are listed above\n"
+    assert error == "mmfastervit prepare: error: 2 faults, listed above\n"
     assert "FAULT: train2017: 3 of the 118287 that were published; the rest is in https" in said
     assert "panoptic labels: not there" in said
     assert "can run" not in said

@@ -313,3 +313,14 @@ class TestTestTimeAugmentation:
         dataset = dict(type="CocoDataset", pipeline=DET_PIPELINE[:-1])
         with pytest.raises(ValueError, match="Pack"):
             enable_tta(small_config(test_dataloader=dict(dataset=dataset)))
+
+
+def test_a_variable_that_the_file_has_used_is_not_changed_in_silence(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(
+        'size = (320, 240)\nmodel = dict(type="A", scale=size)\nnote = "read by nobody else"\n'
+    )
+    with pytest.raises(ValueError, match=r"size: .*used this variable already.* model\.scale"):
+        load_config(str(file), dict(size=(64, 64)))
+    assert load_config(str(file), dict(note="changed")).note == "changed"
+    assert load_config(str(file), {"model.scale": (64, 64)}).model.scale == (64, 64)

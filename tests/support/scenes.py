@@ -122,12 +122,29 @@ def _own_data(scene: Scene) -> None:
 def _coco(scene: Scene) -> None:
     scene.checkout()
     make(scene.folder, "data/coco/")
+    _without_panoptic(scene.folder / "data/coco")
     scene.published("fastervit_2_224_1k", "fastervit_0_224_1k")
 
 
 def _ade20k(scene: Scene) -> None:
     make(scene.folder, "data/ade/ADEChallengeData2016")
     scene.published("fastervit_2_224_1k")
+
+
+def _data_sets(scene: Scene) -> None:
+    """The published data sets as a reader has unpacked them, without COCO's panoptic part."""
+    for place in ("coco", "ade/ADEChallengeData2016", "cityscapes", "VOCdevkit/VOC2012"):
+        make(scene.folder, f"data/{place}")
+    (scene.folder / "data").rename(scene.folder / "sets")
+    (scene.folder / "sets/ade/ADEChallengeData2016").rename(
+        scene.folder / "sets/ADEChallengeData2016"
+    )
+    _without_panoptic(scene.folder / "sets/coco")
+
+
+def _without_panoptic(coco: Path) -> None:
+    for path in coco.glob("annotations/panoptic_*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _distributed(scene: Scene) -> None:
@@ -197,7 +214,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "docs/long-runs.md": _own_data,
     "docs/swap.md": _swap,
     "docs/commands.md": _swap,
-    "docs/data-sets.md": _distributed,
+    "docs/data-sets.md": _data_sets,
     "docs/examples/bccd/README.md": _photos_of("data/bccd", ("RBC", "WBC", "Platelets")),
     "docs/examples/nuclei/README.md": _photos_of("data/nuclei", ("nucleus",)),
 }
