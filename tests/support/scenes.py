@@ -119,6 +119,12 @@ def _own_data(scene: Scene) -> None:
     scene.published("fastervit_0_224_1k")
 
 
+def _readme(scene: Scene) -> None:
+    scene.shapes("data/cells")
+    scene.published("fastervit_0_224_1k")
+    scene.photos("photos/a.jpg")
+
+
 def _coco(scene: Scene) -> None:
     scene.checkout()
     make(scene.folder, "data/coco/")
@@ -202,6 +208,7 @@ def _photos_of(place: str, classes: tuple[str, ...]) -> Callable[[Scene], None]:
 
 
 SCENES: dict[str, Callable[[Scene], None]] = {
+    "README.md": _readme,
     "docs/quick-start.md": _quick_start,
     "docs/own-data.md": _own_data,
     "docs/coco.md": _coco,
