@@ -1,4 +1,4 @@
-"""The console script ``mmfastervit``. It lies beside the package, to start when that does not import.
+"""The console script ``mmfastervit``, beside the package: it starts when that does not import.
 
 ``import mmfastervit`` registers the models, so it imports torch, timm and mmengine. ``mmfastervit
 doctor`` looks at environments where one of these is broken or missing. It is reached without them:
