@@ -72,11 +72,13 @@ def two_of_one_name(environment: Environment) -> Finding | None:
             continue  # one name in several folders is a venv over another, and usual
         listed = " and ".join(f"{name} {package.version}" for name in names
                               for package in environment.packages.get(name, ()))  # fmt: skip
-        keep = next((one for one in there if one.name not in PLAIN), there[0])
+        others = [one.family for one in installed(environment) if one.module != module]
+        family = max(("openmmlab", FORKS), key=others.count)  # the first where they are even
+        keep = _of_family(module, family)
         return Finding(
             f"{listed} are both the module {module}: one hides or overwrites the other",
             f"{environment.pip('uninstall', '-y', *(one.name for one in there))} && "
-            f"{install(environment, PLAIN.get(keep.name, keep.name))}",
+            f"{install(environment, keep, again=True)}",
         )
     return None
 
@@ -84,7 +86,7 @@ def two_of_one_name(environment: Environment) -> Finding | None:
 def mixed_families(environment: Environment) -> Finding | None:
     """Packages of OpenMMLab beside forks that import under the same names."""
     there = installed(environment)
-    if len({one.family for one in there}) < 2:
+    if len({one.family for one in there}) < 2 or two_of_one_name(environment):
         return None
     forks = [one.name for one in there if one.family == FORKS]
     others = [one.name for one in there if one.family != FORKS]

@@ -25,7 +25,9 @@ def stack(python, tmp_path) -> StubStack:
 def part_of(text: str, subject: str) -> tuple[str, str]:
     """The state of a subject, and the lines below its own."""
     lines = text.splitlines()
-    (start,) = [n for n, line in enumerate(lines) if line[8:].startswith(f"{subject} ")]
+    (start,) = [
+        n for n, line in enumerate(lines) if line[0] != " " and line[8:].startswith(f"{subject} ")
+    ]
     below = []
     for line in lines[start + 1 :]:
         if not line.startswith("        "):
@@ -199,6 +201,10 @@ def _hub_not_writable(stack):
     stack.env["TORCH_HOME"] = "/proc/torch"  # not even root can
 
 
+# These stand-ins have operators for CPUs, which is a fault of its own where there is a GPU.
+OF_TWO_SUBJECTS = (_torch_for_cpus, _old_driver, _unseen_gpu)
+
+
 @pytest.mark.parametrize(
     ("provoke", "subject", "told", "mend"),
     [
@@ -246,17 +252,9 @@ def test_a_fault_is_told_with_what_mends_it(stack, provoke, subject, told, mend)
     assert state == "FAULT", done.stdout
     assert told in below.splitlines()[0]
     assert mend in below.splitlines()[1]
-
-
-@pytest.mark.parametrize(
-    "provoke",
-    [_no_torch, _broken_torch, _crashing_opencv, _other_extension, _no_ftfy, _old_numpy],
-)
-def test_a_fault_is_told_once_and_not_by_all_that_stand_on_it(stack, provoke):
-    provoke(stack)
-    done = stack.doctor()
-    assert done.stdout.count("FAULT") == 1, done.stdout
-    assert done.stdout.endswith("1 fault: mend from the top, and look again.\n")
+    if provoke not in OF_TWO_SUBJECTS:  # told once, and not by all that stand on it
+        assert done.stdout.count("FAULT") == 1, done.stdout
+        assert done.stdout.endswith("1 fault: mend from the top, and look again.\n")
 
 
 def test_what_cannot_be_looked_at_is_not_called_good(stack):
