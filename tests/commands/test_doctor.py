@@ -25,9 +25,8 @@ def stack(python, tmp_path) -> StubStack:
 def part_of(text: str, subject: str) -> tuple[str, str]:
     """The state of a subject, and the lines below its own."""
     lines = text.splitlines()
-    (start,) = [
-        n for n, line in enumerate(lines) if line[0] != " " and line[8:].startswith(f"{subject} ")
-    ]
+    subjects = ["" if line[0] == " " else line[8:19].strip() for line in lines]
+    start = subjects.index(subject)
     below = []
     for line in lines[start + 1 :]:
         if not line.startswith("        "):
@@ -289,7 +288,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(stack):
     assert "/proc (this folder, for work_dirs) can't be written to" in done.stdout
 
 
-def test_the_forks_work_by_themselves(stack):
+def forks(stack):
     for name, version in (("mmengine", "0.10.12"), ("mmcv", "2.3.6"), ("mmpretrain", "1.3.6")):
         stack.remove(name)
         stack.distribution(f"onedl-{name}", version)
@@ -297,6 +296,18 @@ def test_the_forks_work_by_themselves(stack):
     stack.distribution("onedl-mmdetection", "3.5.1")
     stack.remove("mmsegmentation")
     stack.distribution("onedl-mmsegmentation", "1.4.2")
+
+
+def test_among_forks_the_fork_is_kept(stack):
+    forks(stack)
+    stack.distribution("mmcv", "2.1.0")
+    _, below = part_of(stack.doctor().stdout, "OpenMMLab")
+    assert "uninstall -y mmcv onedl-mmcv" in below
+    assert "'onedl-mmcv>=2.3.6'" in below
+
+
+def test_the_forks_work_by_themselves(stack):
+    forks(stack)
     done = stack.doctor()
     assert done.returncode == 0, done.stdout
     assert "onedl-mmdetection 3.5.1" in done.stdout
