@@ -1,9 +1,12 @@
 """Small modules that OpenMMLab needs and does not ask pip for."""
 
+from pathlib import Path
+
 from .environment import Environment
 from .finding import Finding
 
 OF_MMSEG = ("ftfy", "regex")
+CHECKOUT = Path(__file__).resolve().parents[2]  # only a checkout runs without being installed
 
 
 def pkg_resources_gone(environment: Environment) -> Finding | None:
@@ -42,7 +45,7 @@ def not_installed(environment: Environment) -> Finding | None:
         return None
     return Finding(
         "mmfastervit is not installed for this Python: configs will not find it",
-        environment.pip("install", "--no-build-isolation", "-e", "."),
+        environment.pip("install", "--no-build-isolation", "-e", str(CHECKOUT)),
     )
 
 

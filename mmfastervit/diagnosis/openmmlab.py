@@ -36,6 +36,7 @@ PIP_NAMES = {
     "skimage": "scikit-image",
     "pkg_resources": "setuptools<81",
 }
+TESTED_MMCV = "2.1.0"  # of requirements/openmmlab.txt
 COMPILING = ("--no-deps", "--no-build-isolation", "--no-cache-dir")
 
 
@@ -168,7 +169,7 @@ def install(environment: Environment, name: str, again: bool = False) -> str:
     if not name.endswith("mmcv"):
         return environment.pip("install", *force, *(("--no-deps",) if again else ()), wanted)
     if name == "mmcv":
-        wanted = "mmcv==2.1.0"  # the one that is tested, and not the newest that pip would take
+        wanted = f"mmcv=={TESTED_MMCV}"
     tools = environment.pip("install", "setuptools<81", "wheel", "ninja", "psutil")
     return f"{tools} && {environment.pip('install', *force, *COMPILING, wanted)}"
 

@@ -3,7 +3,7 @@
 from .builds import of_old_numpy
 from .environment import Environment
 from .finding import Finding
-from .openmmlab import COMPILING, installed
+from .openmmlab import COMPILING, RANGES, TESTED_MMCV, installed, within
 
 NO_CUDA = "not available"  # what mmcv says of an extension without CUDA
 
@@ -52,12 +52,14 @@ def not_running(environment: Environment) -> Finding | None:
 def rebuild(environment: Environment) -> str:
     """The command that compiles mmcv again, without what pip has kept of an earlier build."""
     there = [one for one in installed(environment) if one.module == "mmcv"]
-    name, version = "mmcv", "2.1.0"
+    name, version = "mmcv", TESTED_MMCV
     remove = ""
     if there and there[0].name.endswith("-lite"):
         remove = f"{environment.pip('uninstall', '-y', there[0].name)} && "
     elif there:
-        name, version = there[0].name, there[0].version
+        name = there[0].name
+        if within(there[0].version, RANGES.get(name, "")):
+            version = there[0].version
     setting = f"MMCV_WITH_OPS=1 FORCE_CUDA={1 if environment.gpus else 0}"
     tools = environment.pip("install", "setuptools<81", "wheel", "ninja", "psutil")
     build = environment.pip("install", "--force-reinstall", *COMPILING, f"{name}=={version}")

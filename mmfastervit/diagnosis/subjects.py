@@ -53,6 +53,7 @@ def _disk(environment: Environment) -> str:
     return ", ".join(
         f"{folder.free / GB:.0f} GB free for {folder.purpose.rpartition('for ')[2]}"
         for folder in environment.folders
+        if not folder.error
     )
 
 

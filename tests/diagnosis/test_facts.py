@@ -11,7 +11,8 @@ from mmfastervit.diagnosis.builds import OLDEST, PYTHON, python_outside
 from mmfastervit.diagnosis.environment import STANDS_ON, release
 from mmfastervit.diagnosis.gpu import runs_on
 from mmfastervit.diagnosis.machine import GB, disk_full
-from mmfastervit.diagnosis.openmmlab import RANGES, within
+from mmfastervit.diagnosis.openmmlab import RANGES, TESTED_MMCV, within
+from mmfastervit.diagnosis.operators import rebuild
 
 ROOT = Path(__file__).resolve().parents[2]
 EMPTY = Environment(python=(3, 11, 7), interpreter="python", packages={}, tried={})
@@ -89,6 +90,17 @@ def test_which_gpus_a_build_runs_on(capability, built_for, runs):
 )
 def test_versions_in_ranges(version, wanted, inside):
     assert within(version, wanted) is inside
+
+
+def test_the_mmcv_that_is_advised_is_the_tested_one():
+    pins = (ROOT / "requirements/openmmlab.txt").read_text().splitlines()
+    assert f"mmcv=={TESTED_MMCV}" in pins
+
+
+@pytest.mark.parametrize(("there", "advised"), [("2.2.0", TESTED_MMCV), ("2.0.1", "2.0.1")])
+def test_mmcv_is_built_again_at_a_version_that_goes_with_the_others(there, advised):
+    environment = replace(EMPTY, packages={"mmcv": (Package(there, "/site"),)})
+    assert rebuild(environment).endswith(f" mmcv=={advised}")
 
 
 def test_numbers_of_a_version():
