@@ -52,15 +52,14 @@ def not_running(environment: Environment) -> Finding | None:
 def rebuild(environment: Environment) -> str:
     """The command that compiles mmcv again, without what pip has kept of an earlier build."""
     there = [one for one in installed(environment) if one.module == "mmcv"]
-    name, version = "mmcv", TESTED_MMCV
-    remove = ""
+    wanted, remove = f"mmcv=={TESTED_MMCV}", ""
     if there and there[0].name.endswith("-lite"):
         remove = f"{environment.pip('uninstall', '-y', there[0].name)} && "
-    elif there:
-        name = there[0].name
-        if within(there[0].version, RANGES.get(name, "")):
-            version = there[0].version
+    elif there and within(there[0].version, RANGES.get(there[0].name, "")):
+        wanted = f"{there[0].name}=={there[0].version}"
+    elif there and there[0].name != "mmcv":
+        wanted = there[0].name + RANGES[there[0].name]
     setting = f"MMCV_WITH_OPS=1 FORCE_CUDA={1 if environment.gpus else 0}"
     tools = environment.pip("install", "setuptools<81", "wheel", "ninja", "psutil")
-    build = environment.pip("install", "--force-reinstall", *COMPILING, f"{name}=={version}")
+    build = environment.pip("install", "--force-reinstall", *COMPILING, wanted)
     return f"{remove}{tools} && {setting} {build}"

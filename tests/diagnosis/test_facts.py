@@ -103,6 +103,11 @@ def test_mmcv_is_built_again_at_a_version_that_goes_with_the_others(there, advis
     assert rebuild(environment).endswith(f" mmcv=={advised}")
 
 
+def test_a_fork_is_built_again_as_a_fork():
+    environment = replace(EMPTY, packages={"onedl-mmcv": (Package("2.0.0", "/site"),)})
+    assert rebuild(environment).endswith(" 'onedl-mmcv>=2.3.6'")
+
+
 def test_numbers_of_a_version():
     assert release("2.12.0+cu130") == (2, 12, 0)
     assert release("unknown") == ()
