@@ -1,5 +1,6 @@
 """The wheel, installed beside the OpenMMLab packages, works from any folder."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -63,7 +64,8 @@ def test_the_wheel_holds_what_is_needed_and_nothing_else(wheel):
     assert recipes <= shipped
     assert {"tools/train.py", "tools/dist_train.sh", "model-index.yml"} <= shipped
     assert "mmfastervit/py.typed" in names
-    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"mmfastervit"}
+    tops = {name.partition("/")[0].partition("-")[0] for name in names}
+    assert tops == {"mmfastervit", "mmfastervit_command.py"}
     assert not [name for name in names if name.endswith("setup_env.sh") or "tests/" in name]
 
 
@@ -77,6 +79,19 @@ def test_the_commands_work_from_any_folder(installed, tmp_path):
     told = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert told.returncode == 2, told.stderr[-3000:]
     assert "data/shapes" in told.stderr
+
+
+def test_the_doctor_comes_where_torch_does_not_import(installed, tmp_path):
+    (tmp_path / "torch.py").write_text("raise OSError('libcudart.so.13: no such file')")
+    broken = dict(capture_output=True, text=True, cwd=tmp_path, check=False)
+    broken["env"] = os.environ | {"PYTHONPATH": str(tmp_path)}
+    told = subprocess.run([str(installed), "doctor"], **broken)
+    assert told.returncode == 1
+    assert told.stderr == ""
+    assert "torch does not import: OSError: libcudart.so.13" in told.stdout
+    refused = subprocess.run([str(installed), "train", SHAPES], **broken)
+    assert refused.returncode == 1
+    assert refused.stderr.endswith("`mmfastervit doctor` says what mends that\n")
 
 
 @pytest.mark.slow

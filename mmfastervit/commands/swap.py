@@ -24,7 +24,8 @@ from mmfastervit.swap.replacement import OPTIONS
 from mmfastervit.swap.summary import parts_of, summarise
 from mmfastervit.swap.writing import check_target, write_config
 
-from .arguments import CommandFailed, ConfigOptions, WrongRequest, told_as
+from .arguments import CommandFailed, WrongRequest, told_as
+from .config_options import ConfigOptions
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mmfastervit.commands.arguments import CommandParser, add_config_options, read_value
+from mmfastervit.commands.arguments import CommandParser, add_config_options
+from mmfastervit.commands.config_options import read_value
 
 
 @pytest.fixture

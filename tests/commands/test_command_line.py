@@ -14,6 +14,7 @@ from mmfastervit.commands.arguments import CommandFailed, WrongRequest
 ROOT = Path(__file__).resolve().parents[2]
 PART = "mmdet::_base_/schedules/schedule_1x.py"
 TOOLS = {
+    "doctor": "doctor.py",
     "train": "train.py",
     "test": "test.py",
     "infer": "infer.py",
@@ -180,6 +181,7 @@ def test_every_tool_is_a_command():
         ("swap", ["mmdet::x.py", "--arch", "fastervit_0"], "--out FILE.py"),
         ("plot", ["nowhere"], "no work dir or log nowhere"),
         ("errors", ["no.py", "no.pth", "--out", "x.html"], "no config no.py"),
+        ("doctor", ["--json", "nowhere/x.json"], "no folder nowhere"),
     ],
 )
 def test_a_mistake_is_status_2_and_changes_nothing(
