@@ -1,8 +1,9 @@
 """The command line for a page's commands on made data: ``python -m support.briefly COMMAND ...``.
 
 What is shorter than as written: a run has one epoch or two iterations, of two images a step, read
-in its own process; lengths of 100 pixels and more in pipelines and preprocessors are an eighth, in
-whole windows of 32. Models, files and everything else are as the page says.
+in its own process and in full precision; lengths of 100 pixels and more in pipelines and
+preprocessors are an eighth, in whole windows of 32. Models, files and everything else are as the
+page says.
 """
 
 import sys
@@ -34,6 +35,10 @@ def brief(*args, **kwargs) -> Config:
             cfg[key].update(num_workers=0, persistent_workers=False)
     if cfg.get("train_dataloader"):
         cfg.train_dataloader.batch_size = 2
+    if cfg.get("optim_wrapper", {}).get("type") == "AmpOptimWrapper":
+        cfg.optim_wrapper.type = "OptimWrapper"
+        cfg.optim_wrapper.pop("loss_scale", None)
+        cfg.optim_wrapper.pop("dtype", None)
     loop, hooks = cfg.get("train_cfg") or {}, cfg.get("default_hooks") or {}
     for key, length in (("max_epochs", 1), ("max_iters", ITERATIONS)):
         if loop.get(key):
