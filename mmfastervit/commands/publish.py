@@ -59,8 +59,6 @@ def run(request: Request) -> int:
     """
     checkpoint, cfg, folder, stem = request
     with told_as(WrongRequest, ValueError, FileNotFoundError):
-        if folder:
-            folder.mkdir(parents=True, exist_ok=True)
         path = publish(checkpoint, cfg, folder, stem)
     size = path.stat().st_size / 2**20
     print(

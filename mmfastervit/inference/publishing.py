@@ -36,22 +36,21 @@ def publish(
         checkpoint: A path, a URL or a name of a zoo.
         config: A config file, ``"mmdet::FOLDER/FILE.py"``, or a config that was read; None for a
             checkpoint of mmengine, whose own text of the config is then read as data.
-        folder: Where to; by default beside the checkpoint.
+        folder: Where to, made where it is not there; by default beside the checkpoint.
         stem: How the file's name begins; by default as the config's or the checkpoint's.
 
     Returns:
         The file; one of the same name, which is the same, is replaced.
 
     Raises:
-        FileNotFoundError: There is no such config or checkpoint, or no such folder.
+        FileNotFoundError: There is no such config or checkpoint.
         ValueError: They do not fit, as of :func:`open_model`, or the model has parts of other
             packages, which no file can carry.
     """
     opened = open_model(config, checkpoint)
     described = describe(opened)
     target = folder or (Path() if "://" in checkpoint else Path(checkpoint).expanduser().parent)
-    if not target.is_dir():
-        raise FileNotFoundError(f"there is no folder {target} to write to")
+    target.mkdir(parents=True, exist_ok=True)
     content = dict(
         meta={
             KEY: write_description(described),

@@ -144,7 +144,7 @@ def test_a_full_disk_ends_the_run_in_one_line(folder, monkeypatch, capsys):
         (["no.pth"], "no checkpoint file 'no.pth'"),
         (["{det}", "--out", "seg.json"], "is a file"),
         (["{det}", "--name", "a/b"], "without folders"),
-        (["{det}", "--config", "seg.json", "--out", "."], "does not fit"),
+        (["{det}", "--config", "seg.json", "--out", "new"], "does not fit"),
         (["{det}", "--cfg-options", "a=1"], "--config"),
     ],
 )

@@ -102,9 +102,12 @@ def test_a_model_with_parts_of_ones_own_is_refused(tmp_path):
     refused(tmp_path, "holds no code.*OwnSegmentor", checkpoint_of("seg"), cfg)
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no folder"):
-        publish(checkpoint_of("det"), config_of("det"), tmp_path / "no")
+def test_a_folder_that_is_not_there_is_made_for_what_is_published_alone(tmp_path):
+    with pytest.raises(ValueError, match="does not fit"):
+        publish(checkpoint_of("det"), config_of("seg"), tmp_path / "new/refused")
+    assert not (tmp_path / "new").exists()
+    path = publish(checkpoint_of("det"), config_of("det"), tmp_path / "new/models")
+    assert path.parent == tmp_path / "new/models"
 
 
 def test_types_that_are_named_by_their_modules_are_named_as_registries_do(tmp_path):
