@@ -90,6 +90,9 @@ def parse_args() -> Namespace:
     parser.add_argument("--iterations", type=int, default=160, help="of a run, of two crops each")
     parser.add_argument("--pretraining", type=int, default=480, help="iterations on the other data")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--data", nargs="+", choices=CLASSES, default=list(CLASSES), help="one each in two processes"
+    )
     parser.add_argument("--picture", type=Path, default=WORK_DIR / "study.png", help="of plot")
     args = parser.parse_args()
     if args.what == "train" and not (args.bccd and args.nuclei):
@@ -104,7 +107,7 @@ def train(args: Namespace) -> None:
     args.results.parent.mkdir(parents=True, exist_ok=True)
     done = {(r["data"], r["start"], r["variant"], r["seed"]) for r in read(args.results)}
     for seed in range(args.seeds):
-        for data in CLASSES:
+        for data in args.data:
             for variant in VARIANTS:
                 if (data, variant.start, variant.name, seed) in done:
                     continue

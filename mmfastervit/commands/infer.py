@@ -35,6 +35,7 @@ from mmfastervit.inference.predicting import SCORE, Predictor
 from mmfastervit.inference.running import Tally
 from mmfastervit.inference.running import run as predict
 from mmfastervit.inference.tiles import Tiles
+from mmfastervit.inspection.findings import counted
 
 from .arguments import CommandFailed, WrongRequest, add_config_options, told_as
 
@@ -164,9 +165,10 @@ def run(request: _Request) -> int:
 def _tell(tally: Tally, request: _Request) -> int:
     """Say what was done and what was not."""
     rate = tally.done / tally.seconds if tally.seconds else 0.0
+    objects = "" if tally.objects is None else f", {counted(tally.objects, 'object')}"
     print(
-        f"{request.arguments.out}: {tally.done} pictures in {tally.seconds:.1f} s, "
-        f"{rate:.2f} pictures per second"
+        f"{request.arguments.out}: {counted(tally.done, 'picture')}{objects} in "
+        f"{tally.seconds:.1f} s, {rate:.2f} pictures per second"
     )
     if tally.failed:
         listed = "\n".join(f"  {name}: {why}" for name, why in tally.failed)

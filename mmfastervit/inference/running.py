@@ -18,7 +18,7 @@ import numpy as np
 from .inputs import Item
 from .pictures import Unreadable, read_picture
 from .predicting import Predictor, Ready
-from .results import Prediction
+from .results import Detections, Prediction
 
 _IN_HAND = 4  # pictures, beside those of a batch
 Write = Callable[[Item, np.ndarray, Prediction], None]
@@ -33,15 +33,23 @@ class Tally:
 
     Attributes:
         done: Pictures that were predicted on and written.
+        objects: How many objects are on them; None of class maps.
         failed: Those that could not be read, and why.
         seconds: How long it took.
         interrupted: Whether the user ended it before its end.
     """
 
     done: int = 0
+    objects: int | None = None
     failed: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
     interrupted: bool = False
+
+    def add(self, prediction: Prediction) -> None:
+        """Count a picture."""
+        self.done += 1
+        if isinstance(prediction, Detections):
+            self.objects = (self.objects or 0) + len(prediction)
 
 
 def run(
@@ -86,7 +94,7 @@ def run(
                     continue
                 for (item, one), prediction in zip(batch, found, strict=True):
                     submit(partial(write, item, one.image, prediction))
-                    tally.done += 1
+                    tally.add(prediction)
                     advance()
         except KeyboardInterrupt:
             tally.interrupted = True

@@ -46,7 +46,8 @@ def test_objects_become_a_coco_file_and_pictures(kind, folder, capsys):
     for name in ("a.jpg", "more/b.jpg"):
         with Image.open(folder / "out/pictures" / name) as drawn:
             assert drawn.width >= 80
-    assert "out: 2 pictures in" in capsys.readouterr().out
+    count = len(content["annotations"])
+    assert f"out: 2 pictures, {count} objects in" in capsys.readouterr().out
 
 
 def test_label_maps_become_pictures_of_labels(folder):
