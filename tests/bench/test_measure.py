@@ -166,7 +166,7 @@ def test_a_linear_layer_is_one_whichever_product_it_takes(monkeypatch, way, trai
 
     assert operations_by_kind(call) == {"linear": 2 * 300 * 16 * 32 * (3 if trains else 1) / 1e9}
     seconds = seconds_by_kind(call)
-    assert seconds["linear"] > 0 and "convolution" not in seconds
+    assert seconds["linear"] > 10 * seconds.get("convolution", 0)  # its node in the graph
 
 
 def test_the_kernel_of_attention_is_named():
