@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
 from functools import cache, partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -107,12 +108,13 @@ class Linear(nn.Linear):
             with torch.inference_mode(False), torch.no_grad():
                 bias = None if self.bias is None else self.bias.to(dtype)
                 self._packed[dtype] = stamp, pack(self.weight.to(dtype)), bias
-        return multiply_packed(x.to(dtype), *self._packed[dtype][1:], activation)
+        _, packed, bias = self._packed[dtype]
+        return multiply_packed(x.to(dtype), packed, bias, activation)
 
     def fold(self) -> None:
         """Nothing is folded; from here on the weights are final."""
 
-    def _apply(self, *args, **kwargs) -> "Linear":
+    def _apply(self, *args: Any, **kwargs: Any) -> "Linear":
         self._packed.clear()
         return super()._apply(*args, **kwargs)
 
@@ -218,7 +220,9 @@ def speed_over_torch(way: Way, dtype: torch.dtype, threads: int) -> float:
         x, weight = (torch.ones(n, channels, dtype=dtype) for n in (rows, features))
         bias = torch.ones(features, dtype=dtype)
         if way is Way.CONVOLUTION:
-            calls = [partial(there_and_back, x, weight, bias, w) for w in (Way.TORCH, way)]
+            calls: list[Callable[[], object]] = [
+                partial(there_and_back, x, weight, bias, each) for each in (Way.TORCH, way)
+            ]
         else:
             products = products_of(x, weight, bias)
             calls = [products[Way.TORCH], products[way]]
@@ -230,7 +234,7 @@ def products_of(
     x: Tensor, weight: Tensor, bias: Tensor | None = None
 ) -> dict[Way, Callable[[], Tensor]]:
     """The product of x (..., C) and a weight (O, C) in each way that there is for them."""
-    ways = {Way.TORCH: partial(F.linear, x, weight, bias)}
+    ways: dict[Way, Callable[[], Tensor]] = {Way.TORCH: partial(F.linear, x, weight, bias)}
     if x.device.type == "cpu" and is_known(x, x.dtype):
         ways[Way.CONVOLUTION] = partial(multiply, x, weight, bias, Way.CONVOLUTION)
         ways[Way.PACKED] = partial(multiply_packed, x, pack(weight), bias, "none")

@@ -35,7 +35,8 @@ def x() -> torch.Tensor:
 
 
 def assert_alike(actual: torch.Tensor, expected: torch.Tensor, limit: float = 1e-6) -> None:
-    assert actual.shape == expected.shape and actual.dtype == expected.dtype
+    assert actual.shape == expected.shape
+    assert actual.dtype == expected.dtype
     assert actual.is_contiguous()
     assert (actual - expected).abs().max() <= limit * expected.abs().max()
 
@@ -152,7 +153,8 @@ def test_graphs_have_linear_layers(fastest, layer, x):
     called = [str(n.target) for n in program.graph.nodes if n.op == "call_function"]
     assert not any("conv" in name or "mkldnn" in name for name in called)
     traced = str(torch.jit.trace(layer, x).graph)
-    assert "aten::linear" in traced and "conv" not in traced
+    assert "aten::linear" in traced
+    assert "conv" not in traced
 
 
 @pytest.mark.parametrize("way", OTHERS)
