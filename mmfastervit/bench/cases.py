@@ -88,6 +88,7 @@ class Result:
     kinds: dict[str, Kind]  # convolution, linear, attention, other; none of compiled models
     times: tuple[float, ...]  # seconds of every timed call
     memory: float | None = None  # MiB at the peak, weights included; not of compiled models
+    rate_spread: float = 0.0  # of the matrix rate, distance of the quartiles over the median
 
 
 def prepare(case: Case, build: Builder, device: str) -> Callable[[], object]:
@@ -152,7 +153,7 @@ def run_cases(
     for conditions, group in groupby(ordered, key=lambda case: case.conditions):
         tell(f"\n{conditions}")
         found = run_group(list(group), build, baseline, rounds, device)
-        tell(f"  {MATRIX}: {found[0].matrix_rate:.0f} GFLOP/s")
+        tell(f"  {MATRIX}: {found[0].matrix_rate:.0f} GFLOP/s +-{found[0].rate_spread:5.1%}")
         for result in found:
             if with_memory and result.case.mode != "compiled":
                 used = memory_of(result.case, build, device)
@@ -177,7 +178,8 @@ def run_group(
     with compiling_afresh(sum(case.mode == "compiled" for case in cases)):
         seconds = time_interleaved(turns, rounds, warm_up=2, device=device)
     # what else runs slows the products of a CPU as it does the models; a GPU is ours alone
-    rate = operations / statistics.median(chain.from_iterable(seconds[name] for name in products))
+    multiplied = list(chain.from_iterable(seconds[name] for name in products))
+    rate = operations / statistics.median(multiplied)
     if device == "cuda":
         rate = matrix_rate(product, operations, device)
     results = []
@@ -199,6 +201,7 @@ def run_group(
                 attention=attention_kernels(call) if is_seen and device == "cuda" else (),
                 kinds=time_by_kind(call, counted[case.model], device) if is_seen else {},
                 times=tuple(times),
+                rate_spread=spread(multiplied),
             )
         )
     del call, calls

@@ -19,7 +19,10 @@ from mmfastervit.bench.measure import (
     spread,
     time_interleaved,
 )
+from mmfastervit.models import deploy
+from mmfastervit.models.layers import linear
 from mmfastervit.models.layers.attention import Attention
+from mmfastervit.models.layers.linear import Way
 
 MIB = 2**20
 
@@ -146,6 +149,24 @@ def test_operations_and_time_are_sorted_by_kind(trains):
 )
 def test_kinds_of_operations(name, kind):
     assert kind_of(name) == kind
+
+
+@pytest.mark.parametrize("way", Way)
+@pytest.mark.parametrize("trains", [False, True])
+def test_a_linear_layer_is_one_whichever_product_it_takes(monkeypatch, way, trains):
+    monkeypatch.setattr(linear, "is_worthwhile", lambda other, dtype: other is way)
+    layer = linear.Linear(16, 32).train(trains)
+    x = torch.randn(1, 300, 16, requires_grad=trains)
+
+    def call():
+        with torch.set_grad_enabled(trains):
+            y = layer(x) if trains else deploy(layer)(x)
+        if trains:
+            y.sum().backward()
+
+    assert operations_by_kind(call) == {"linear": 2 * 300 * 16 * 32 * (3 if trains else 1) / 1e9}
+    seconds = seconds_by_kind(call)
+    assert seconds["linear"] > 10 * seconds.get("convolution", 0)  # its node in the graph
 
 
 def test_the_kernel_of_attention_is_named():

@@ -7,6 +7,7 @@ from timm.models.vision_transformer import LayerScale
 from torch import Tensor, nn
 
 from . import graph
+from .linear import Linear
 from .mlp import LeanMlp, add
 from .positions import AbsolutePosition, RelativeBias
 from .windows import Windows
@@ -25,8 +26,8 @@ class Attention(nn.Module):
         if channels % num_heads:
             raise ValueError(f"num_heads={num_heads} does not divide channels={channels}")
         self.num_heads = num_heads
-        self.qkv = nn.Linear(channels, 3 * channels)
-        self.proj = nn.Linear(channels, channels)
+        self.qkv = Linear(channels, 3 * channels)
+        self.proj = Linear(channels, channels)
 
     def forward(self, x: Tensor, bias: Tensor, windows: Windows | None = None) -> Tensor:
         """Attend.

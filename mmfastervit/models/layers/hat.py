@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from . import graph
 from .attention import AttentionLayer
-from .mlp import add, matmul_dtype
+from .linear import matmul_dtype
+from .mlp import add
 from .recomputation import run_block
 from .tables import Shelf, share_cache
 from .windows import WindowGrid, Windows, locate_tokens

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from timm.layers import Mlp
 from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook
 
 from . import graph
+from .linear import Linear, Way, matmul_dtype, multiply, multiply_backward
 from .recomputation import is_checkpointing
 
 
@@ -37,19 +37,13 @@ def add(x: Tensor, branch: Tensor, in_place: bool) -> Tensor:
     return x + branch
 
 
-def matmul_dtype(x: Tensor) -> torch.dtype:
-    """Precision in which linear layers and attention compute on ``x``, autocast considered."""
-    if not x.is_meta and torch.is_autocast_enabled(x.device.type):  # meta has no autocast
-        return torch.get_autocast_dtype(x.device.type)
-    return x.dtype
-
-
-class LeanMlp(Mlp):
-    """timm's MLP with GELU; in training, what GELU returns is computed again in backward.
+class LeanMlp(nn.Module):
+    """MLP with GELU; in training, what GELU returns is computed again in backward.
 
     The hidden tensors are the largest of an attention layer, four times its tokens. GELU's
     derivative needs what went in, the second linear layer's what came out, and the latter follows
-    from the former at the cost of one elementwise pass.
+    from the former at the cost of one elementwise pass. Deployed, GELU may go along with the first
+    linear layer.
 
     Args:
         channels: Channels in and out.
@@ -57,16 +51,24 @@ class LeanMlp(Mlp):
     """
 
     def __init__(self, channels: int, hidden: int):
-        super().__init__(channels, hidden, act_layer=GELU)
+        super().__init__()
+        self.fc1 = Linear(channels, hidden)
+        self.act = GELU()
+        self.fc2 = Linear(hidden, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., C) to the same shape."""
+        is_watched = not (is_plain(self.fc1, Linear) and is_plain(self.act, GELU))
+        activated = None if is_watched else self.fc1.gelu(x)
+        if activated is not None:
+            return self.fc2(activated)
         hidden = self.fc1(x)
         if not self._recomputes(hidden):
             return self.fc2(self.act(hidden))
         dtype = matmul_dtype(hidden)
         bias = None if self.fc2.bias is None else self.fc2.bias.to(dtype)
-        return GELULinear.apply(hidden.to(dtype), self.fc2.weight.to(dtype), bias)
+        way = self.fc2.way(hidden)
+        return GELULinear.apply(hidden.to(dtype), self.fc2.weight.to(dtype), bias, way)
 
     def _recomputes(self, hidden: Tensor) -> bool:
         """Whether there is a backward pass to save memory for, and nobody to notice.
@@ -76,7 +78,7 @@ class LeanMlp(Mlp):
         """
         if not hidden.requires_grad or not graph.is_eager() or is_checkpointing():
             return False
-        return is_plain(self.act, GELU) and is_plain(self.fc2, nn.Linear)
+        return is_plain(self.act, GELU) and is_plain(self.fc2, Linear)
 
 
 def is_plain(module: nn.Module, kind: type[nn.Module]) -> bool:
@@ -92,25 +94,24 @@ def is_plain(module: nn.Module, kind: type[nn.Module]) -> bool:
 
 
 class GELULinear(torch.autograd.Function):
-    """``F.linear(F.gelu(x), weight, bias)``, of which only ``x`` and the weight are kept."""
+    """:func:`multiply` of ``F.gelu(x)``, of which only ``x`` and the weight are kept."""
 
     @staticmethod
-    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return F.linear(F.gelu(x), weight, bias)
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None, way: Way) -> Tensor:
+        return multiply(F.gelu(x), weight, bias, way)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        x, weight, _ = inputs
+        x, weight, _, ctx.way = inputs
         ctx.save_for_backward(x, weight)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        of_x, of_weight, of_bias = ctx.needs_input_grad
-        rows = grad.flatten(0, -2)
-        grad_weight = rows.t() @ F.gelu(x).flatten(0, -2) if of_weight else None
-        grad_x = gelu_backward(grad @ weight, x) if of_x else None
-        return grad_x, grad_weight, rows.sum(0) if of_bias else None
+        wanted = ctx.needs_input_grad[:3]
+        of_product, of_weight, of_bias = multiply_backward(grad, F.gelu(x), weight, wanted, ctx.way)
+        of_x = None if of_product is None else gelu_backward(of_product, x)
+        return of_x, of_weight, of_bias, None
 
 
 def gelu_backward(grad: Tensor, x: Tensor) -> Tensor:

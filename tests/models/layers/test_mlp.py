@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from mmfastervit.models.layers.linear import Way
 from mmfastervit.models.layers.mlp import GELULinear, LeanMlp
 from mmfastervit.models.layers.recomputation import run_block
 
@@ -35,11 +36,12 @@ def recomputes(call, *inputs) -> bool:
     return "GELULinear" in type(call(*inputs).grad_fn).__name__
 
 
-def test_first_and_second_derivatives_are_those_of_differences():
+@pytest.mark.parametrize("way", [Way.TORCH, Way.CONVOLUTION])
+def test_first_and_second_derivatives_are_those_of_differences(way):
     inputs = [torch.randn(s, dtype=torch.float64) for s in ((2, 3, 5), (4, 5), (4,))]
     inputs = [tensor.requires_grad_() for tensor in inputs]
-    assert torch.autograd.gradcheck(GELULinear.apply, inputs)
-    assert torch.autograd.gradgradcheck(GELULinear.apply, inputs)
+    assert torch.autograd.gradcheck(GELULinear.apply, (*inputs, way))
+    assert torch.autograd.gradgradcheck(GELULinear.apply, (*inputs, way))
 
 
 @pytest.mark.parametrize("autocast", [False, True])
