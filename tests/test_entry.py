@@ -43,7 +43,14 @@ def test_help_of_doctor_needs_no_package(answer):
     assert "mmfastervit doctor --json" in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [("train", "x.py"), ("--help",), ()])
+@pytest.mark.parametrize(("arguments", "status"), [(("--help",), 0), (("--version",), 0), ((), 2)])
+def test_what_lists_the_commands_needs_no_package(answer, arguments, status):
+    done = answer(*arguments)
+    assert done.returncode == status
+    assert "mmfastervit" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [("train", "x.py"), ("train", "--help"), ("trian",)])
 def test_other_commands_lead_to_doctor(answer, arguments):
     done = answer(*arguments)
     assert done.returncode == 1
