@@ -2,8 +2,8 @@
 
 ``import mmfastervit`` registers the models, so it imports torch, timm and mmengine. ``mmfastervit
 doctor`` looks at environments where one of these is broken or missing. It is reached without them,
-and so are the words that only list what there is, which would otherwise take seconds: the package is
-opened here with the folders that it consists of, and its ``__init__`` is not run.
+and so are the words that only list what there is, which would otherwise take seconds: the package
+is opened here with the folders that it consists of, and its ``__init__`` is not run.
 """
 
 import importlib.util

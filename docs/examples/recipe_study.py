@@ -91,7 +91,11 @@ def parse_args() -> Namespace:
     parser.add_argument("--pretraining", type=int, default=480, help="iterations on the other data")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
-        "--data", nargs="+", choices=CLASSES, default=list(CLASSES), help="one each in two processes"
+        "--data",
+        nargs="+",
+        choices=CLASSES,
+        default=list(CLASSES),
+        help="two processes take one each",
     )
     parser.add_argument("--picture", type=Path, default=WORK_DIR / "study.png", help="of plot")
     args = parser.parse_args()
