@@ -119,6 +119,11 @@ def _own_data(scene: Scene) -> None:
     scene.published("fastervit_0_224_1k")
 
 
+def _long_runs(scene: Scene) -> None:
+    scene.own("det")
+    scene.published("fastervit_0_224_1k")
+
+
 def _readme(scene: Scene) -> None:
     scene.shapes("data/cells")
     scene.published("fastervit_0_224_1k")
@@ -188,7 +193,7 @@ def _swap(scene: Scene) -> None:
     )
 
 
-def _photos_of(place: str, classes: tuple[str, ...]) -> Callable[[Scene], None]:
+def _photos_of(place: str, suffix: str, classes: tuple[str, ...]) -> Callable[[Scene], None]:
     """Drawn shapes in the form and with the names of the photos of an example."""
 
     def made(scene: Scene) -> None:
@@ -199,12 +204,27 @@ def _photos_of(place: str, classes: tuple[str, ...]) -> Callable[[Scene], None]:
             shutil.copytree(drawn / "images" / name, folder / split)
             shutil.copytree(drawn / "annotations" / name, folder / f"{split}_semantic")
             content = json.loads((drawn / f"instances_{split}.json").read_text())
+            for labels in (folder / f"{split}_semantic").iterdir():
+                with Image.open(labels) as drawn_labels:
+                    values = drawn_labels.point(lambda value: min(value, len(classes)))
+                values.save(labels)
+            for image in content["images"]:
+                _save_as(folder / split / image["file_name"], suffix)
+                image["file_name"] = str(Path(image["file_name"]).with_suffix(suffix))
             content["categories"] = [dict(id=i, name=n) for i, n in enumerate(classes, 1)]
             for annotation in content["annotations"]:
                 annotation["category_id"] = min(annotation["category_id"], len(classes))
             (folder / f"{split}.json").write_text(json.dumps(content))
 
     return made
+
+
+def _save_as(picture: Path, suffix: str) -> None:
+    """Save a picture in the format of a suffix instead."""
+    with Image.open(picture) as image:
+        pixels = image.convert("RGB")
+    picture.unlink()
+    pixels.save(picture.with_suffix(suffix))
 
 
 SCENES: dict[str, Callable[[Scene], None]] = {
@@ -218,10 +238,10 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "docs/how-hat-works.md": _trained_cells,
     "docs/look-at-runs.md": _runs,
     "docs/deploy.md": _deploy,
-    "docs/long-runs.md": _own_data,
+    "docs/long-runs.md": _long_runs,
     "docs/swap.md": _swap,
     "docs/commands.md": _swap,
     "docs/data-sets.md": _data_sets,
-    "docs/examples/bccd/README.md": _photos_of("data/bccd", ("RBC", "WBC", "Platelets")),
-    "docs/examples/nuclei/README.md": _photos_of("data/nuclei", ("nucleus",)),
+    "docs/examples/bccd/README.md": _photos_of("data/bccd", ".jpg", ("RBC", "WBC", "Platelets")),
+    "docs/examples/nuclei/README.md": _photos_of("data/nuclei", ".png", ("nucleus",)),
 }
