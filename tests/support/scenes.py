@@ -38,14 +38,17 @@ class Scene:
         binary = self.folder / ".bin"
         binary.mkdir()
         script = binary / "mmfastervit"
-        script.write_text(f'#!/bin/sh\nexec {sys.executable} -m support.briefly "$@"\n')
+        # after a reader's own PYTHONPATH, which a page may set
+        places = f"PYTHONPATH=${{PYTHONPATH:+$PYTHONPATH:}}{ROOT / 'tests'}:{ROOT}"
+        script.write_text(
+            f'#!/bin/sh\nexec env "{places}" {sys.executable} -m support.briefly "$@"\n'
+        )
         script.chmod(0o755)
 
     def run(self, line: str) -> subprocess.CompletedProcess:
         """Run a line in the reader's shell."""
         env = os.environ | {
             "PATH": f"{self.folder / '.bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}",
             "TORCH_HOME": str(self.folder / ".torch"),
             "OMP_NUM_THREADS": "1",
         }
