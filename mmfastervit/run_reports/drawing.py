@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from mmfastervit.files import written_whole
 
@@ -50,6 +51,7 @@ def draw_curves(
             axes = figure.add_subplot(rows, columns, number + 1)
             _draw_panel(axes, panel, theme, smooth)
             axes.set_xlim(0, end * 1.02)
+            axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=(1, 2, 5, 10)))
         nothing = np.zeros(0)
         handles = [
             _line(number, theme, nothing, nothing, marked=True) for number in range(len(names))

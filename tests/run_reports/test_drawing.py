@@ -87,6 +87,9 @@ def test_all_panels_go_as_far_as_the_longest_curve():
     panels = [panel(curve(3, 2, 1), None), panel(None, curve(3, 2))]
     figure = draw_curves(panels, ["a", "b"], theme("light"))
     assert [axes.get_xlim() for axes in figure.axes] == [(0, pytest.approx(3.06))] * 2
+    figure.draw_without_rendering()
+    for axes in figure.axes:  # there is no half an iteration
+        assert all(tick == int(tick) for tick in axes.get_xticks())
 
 
 @pytest.mark.parametrize("values", [(1.0,), (0.0, 0.0), (math.nan,)])
