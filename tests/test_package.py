@@ -29,15 +29,42 @@ def run(*command, **options) -> str:
     return done.stdout + done.stderr
 
 
+def build_wheel(source: Path, out: Path) -> Path:
+    """Build the wheel of a folder or of an sdist."""
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    run(*pip, "--wheel-dir", out, source)
+    (built,) = out.glob("*.whl")
+    return built
+
+
+def build_sdist(source: Path, out: Path) -> Path:
+    """Build the sdist of a folder, as a build frontend does."""
+    build = f"from setuptools import build_meta; build_meta.build_sdist({str(out)!r})"
+    run(sys.executable, "-c", build, cwd=source)
+    (built,) = out.glob("*.tar.gz")
+    return built
+
+
+def copy_checkout(to: Path) -> Path:
+    """A copy of this checkout's files."""
+    return shutil.copytree(ROOT, to, ignore=shutil.ignore_patterns(*NOT_SOURCE))
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """The wheel of this checkout, built in a copy of it."""
     folder = tmp_path_factory.mktemp("wheel")
-    shutil.copytree(ROOT, folder / "source", ignore=shutil.ignore_patterns(*NOT_SOURCE))
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    run(*pip, "--wheel-dir", folder, folder / "source")
-    (built,) = folder.glob("*.whl")
-    return built
+    return build_wheel(copy_checkout(folder / "source"), folder)
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory) -> Path:
+    """The sdist of another copy, in which every file is of another time."""
+    folder = tmp_path_factory.mktemp("sdist")
+    source = copy_checkout(folder / "elsewhere" / "source")
+    for path in source.rglob("*"):
+        os.utime(path, (1.5e9, 1.5e9))
+    return build_sdist(source, folder)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +94,15 @@ def test_the_wheel_holds_what_is_needed_and_nothing_else(wheel):
     tops = {name.partition("/")[0].partition("-")[0] for name in names}
     assert tops == {"mmfastervit", "mmfastervit_command.py"}
     assert not [name for name in names if name.endswith("setup_env.sh") or "tests/" in name]
+
+
+@pytest.mark.slow
+def test_the_same_files_give_the_same_archives(wheel, sdist, tmp_path):
+    """The wheel by way of the sdist too: so what is built of it is what was tested."""
+    assert build_wheel(sdist, tmp_path).read_bytes() == wheel.read_bytes()
+    again = build_sdist(copy_checkout(tmp_path / "source"), tmp_path)
+    assert again.name == sdist.name
+    assert again.read_bytes() == sdist.read_bytes()
 
 
 def test_the_commands_work_from_any_folder(installed, tmp_path):
