@@ -1,5 +1,4 @@
-"""``mmfastervit gpu-report`` in a checkout: it needs torch, timm and mmengine, nothing installed of
-this package and nothing else of OpenMMLab's."""
+"""``mmfastervit gpu-report`` in a checkout: torch, timm and mmengine are all that it needs."""
 
 import sys
 from pathlib import Path

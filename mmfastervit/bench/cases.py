@@ -291,7 +291,7 @@ def counts_of(case: Case, build: Builder, device: str) -> Counts:
 
 def time_by_kind(call: Callable, operations: Mapping[str, float], device: str) -> dict[str, Kind]:
     """Where the time of a call goes, the largest part first, and how fast that part multiplies."""
-    seconds = seconds_by_kind(call, device)
+    seconds = {kind: part for kind, part in seconds_by_kind(call, device).items() if part}
     whole = sum(seconds.values())
     return {
         kind: Kind(part / whole, operations.get(kind, 0) / part)

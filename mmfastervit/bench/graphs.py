@@ -1,5 +1,6 @@
 """CUDA graphs: all that a call launches, recorded once and launched at once from then on."""
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,7 @@ def record(call: Callable[[], object], device: str) -> Recorded:
         for _ in range(WARM_UP):
             call()
     torch.cuda.current_stream().wait_stream(aside)
-    torch.cuda.synchronize()
+    gc.collect()  # what is garbage may hold graphs, and none may be destroyed while one is recorded
     graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
     try:
         with torch.cuda.graph(graph):

@@ -64,6 +64,11 @@ def build_upstream(name: str, size: tuple[int, int]) -> nn.Module:
     return create_model(upstream, resolution=list(size), dim=dim, **UPSTREAM_OPTIONS)
 
 
+def is_built_for_size(name: str) -> bool:
+    """Whether :func:`build` makes another model of this name for each size of images."""
+    return name in UPSTREAM or "swin" in name
+
+
 def upstream_is_installed() -> bool:
     """Whether there is a reference implementation to measure."""
     return find_spec("fastervit") is not None

@@ -10,6 +10,7 @@ from torch import nn
 from torch.autograd import DeviceType
 
 from mmfastervit.bench import measure
+from mmfastervit.bench.cases import time_by_kind
 from mmfastervit.bench.measure import (
     attention_kernels,
     import_seconds,
@@ -154,6 +155,9 @@ def test_the_time_of_a_gpu_counts_once(monkeypatch):
     monkeypatch.setattr(measure, "profile", lambda **options: nullcontext(profiler))
     seconds = seconds_by_kind(lambda: None, "cuda")
     assert seconds == pytest.approx(dict(linear=30e-6, other=10e-6))
+    for one in events:
+        one.self_device_time_total = 0.0  # where the driver lets nobody profile its kernels
+    assert time_by_kind(lambda: None, dict(linear=1.0), "cuda") == {}
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from mmfastervit.bench.measure import (
     time_once,
     watched_memory,
 )
+from mmfastervit.bench.models import is_built_for_size
 
 from .budget import Budget, TimeIsUp, ended_after
 from .padding import Padded, difference, padding_pays
@@ -90,16 +91,17 @@ class Ready:
 
 
 class Copies:
-    """Builds each model once for a size and gives copies, so that a GPU draws no weights."""
+    """Builds each model once and gives copies: all modes have the same weights, soon made."""
 
     def __init__(self, build: Builder):
         self._build = build
-        self._models: dict[tuple[str, tuple[int, int]], nn.Module] = {}
+        self._models: dict[tuple[str, tuple[int, int] | None], nn.Module] = {}
 
     def __call__(self, name: str, size: tuple[int, int]) -> nn.Module:
-        if (name, size) not in self._models:
-            self._models[name, size] = self._build(name, size)
-        return copy.deepcopy(self._models[name, size])
+        key = name, size if is_built_for_size(name) else None
+        if key not in self._models:
+            self._models[key] = self._build(name, size)
+        return copy.deepcopy(self._models[key])
 
 
 def run_plan(
@@ -209,13 +211,17 @@ class Bench:
     ) -> tuple[Ready | None, Outcome]:
         """Measure a case, or say in words why that is not possible."""
         try:
+            # first, so that what libraries allocate once is not taken for this case's memory
+            counts, rate = self._counts_of(case), self._rate_of(case.conditions.precision)
             with compiling_afresh(int("compiled" in case.changes)):
                 ready, memory = self._get_ready(case)
                 change = change_of(ready, first)
                 if change is not None and not change <= TOLERANCE[case.conditions.precision]:
                     trouble = f"computes something else than {baseline}: differs by {change:.2g}"
                     return None, Outcome(case, baseline, trouble=trouble, difference=change)
-                result = self._time(ready, first, memory, case.name == baseline)
+                result = self._time(ready, first, counts, rate)
+                own = 1.0 if case.name == baseline else result.ratio
+                result = replace(result, memory=memory, ratio=own)
                 return ready, Outcome(case, baseline, result, difference=change)
         except Exception as error:
             trouble = in_words(error)
@@ -242,10 +248,15 @@ class Bench:
         peak = None if memory is None else memory.peak
         return Ready(case, call, outputs, seconds), peak
 
-    def _time(
-        self, ready: Ready, first: Ready | None, memory: float | None, is_baseline: bool
-    ) -> Result:
-        """Time a case in turns with the first of its group."""
+    def _time(self, ready: Ready, first: Ready | None, counts: Counts, rate: float) -> Result:
+        """Time a case in turns with the first of its group, or alone.
+
+        Args:
+            ready: The case.
+            first: The first of its group; None where this is it, or where it failed.
+            counts: Of one image.
+            rate: GFLOP/s of a large matrix product in the same precision.
+        """
         case, call = ready.case, ready.call
         turns = {} if first is None else {first.case.name: first.call}
         turns[case.name] = call
@@ -254,11 +265,10 @@ class Bench:
         seconds = time_interleaved(turns, rounds, warm_up=1, device=self.device)
         times, beside = seconds[case.name], None if first is None else seconds[first.case.name]
         median = statistics.median(times)
-        counts, rate = self._counts_of(case), self._rate_of(case.conditions.precision)
         batch = case.conditions.batch
         operations = {kind: batch * count for kind, count in counts.operations.items()}
         gflops = sum(operations.values())
-        is_seen = is_baseline and case.shows_operations
+        is_seen = first is None and case.shows_operations
         return Result(
             case,
             seconds=median,
@@ -267,11 +277,10 @@ class Bench:
             gflops=gflops,
             share=gflops / median / rate,
             matrix_rate=rate,
-            ratio=ratio(beside or times, times) if is_baseline or beside else None,
+            ratio=None if beside is None else ratio(beside, times),
             attention=kernels_of(ready),
             kinds=time_by_kind(call, operations, self.device) if is_seen else {},
             times=tuple(times),
-            memory=memory,
             parameters=counts.parameters,
         )
 

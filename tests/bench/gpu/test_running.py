@@ -1,6 +1,7 @@
 """Cases are measured, whatever becomes of others, until the time is up."""
 
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ CONDITIONS = Conditions("eval", "fp32", (32, 48), 2)
 DEPLOYED = "fastervit_2:deploy"
 
 
-def bench(build=build, seconds: float = 100.0, device: str = "cpu") -> Bench:
+def bench(build=build, seconds: float = 900.0, device: str = "cpu") -> Bench:
     return Bench(build, device, rounds=1, budget=Budget(seconds), is_trial=True)
 
 
@@ -55,8 +56,11 @@ def test_training_steps_are_measured():
     conditions = Conditions("train", "fp32", (32, 48), 2)
     found = measured(group("fastervit_2:eager", "fastervit_2+cp:eager", conditions=conditions))
     plain, saving = (outcome.result for outcome in found.values())
-    assert saving.memory < plain.memory
-    assert saving.gflops == plain.gflops
+    assert saving.ratio > 0
+    assert saving.gflops == plain.gflops  # what is computed again is no more work
+    weights = 4 * plain.parameters / 2**20  # MiB
+    assert min(plain.memory, saving.memory) > 2 * weights  # and their gradients
+    assert [outcome.difference for outcome in found.values()] == [None, None]  # no maps
 
 
 def failing_for(name: str, error: Exception):
@@ -89,6 +93,35 @@ def test_without_its_baseline_a_case_is_measured_without_a_ratio():
     assert found["swin_t:eager"].result.ratio is None
 
 
+def test_compiled_models_are_measured_after_they_were_compiled(monkeypatch):
+    compiled = []
+
+    def note(graph, inputs):
+        compiled.append(len(inputs))
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=note))
+    names = (DEPLOYED, "fastervit_2:deploy+compiled", "swin_t:compiled")
+    found = measured(group(*names))
+    assert [outcome.trouble for outcome in found.values()] == [""] * 3
+    assert len(compiled) == 2
+    ours = found["fastervit_2:deploy+compiled"]
+    assert ours.difference < 1e-4
+    assert ours.result.ratio > 0
+    assert ours.result.memory is None  # a CPU's profiler would count the compiler's
+    assert ours.result.kinds == {}
+
+
+def test_a_compiler_that_fails_is_told(monkeypatch):
+    def fail(graph, inputs):
+        raise OSError("no C compiler here")
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=fail))
+    found = measured(group(DEPLOYED, "fastervit_2:deploy+compiled", "swin_t:eager"))
+    assert "no C compiler here" in found["fastervit_2:deploy+compiled"].trouble
+    assert found["swin_t:eager"].result
+
+
 def test_a_mode_that_computes_something_else_has_no_figure(monkeypatch):
     class Odd(nn.Module):
         """Adds one where its weight is of channels last."""
@@ -106,6 +139,22 @@ def test_a_mode_that_computes_something_else_has_no_figure(monkeypatch):
     assert found["m:channels_last"].result is None
     assert "computes something else than m:eager: differs by" in found["m:channels_last"].trouble
     assert found["m:channels_last"].difference > 0.1
+
+
+def test_models_are_built_once_and_those_of_a_size_for_each():
+    built = []
+
+    def note(name: str, size: tuple[int, int]) -> nn.Module:
+        built.append((name, size))
+        return nn.Identity()
+
+    build_copy = Copies(note)
+    for name in ("fastervit_0", "swin_t", "upstream_fastervit_0", "convnext_t"):
+        for size in ((32, 32), (64, 64), (32, 32)):
+            build_copy(name, size)
+    assert [name for name, _ in built] == [
+        "fastervit_0", *["swin_t"] * 2, *["upstream_fastervit_0"] * 2, "convnext_t",
+    ]  # fmt: skip
 
 
 def test_all_modes_of_a_model_have_the_same_weights():
@@ -133,9 +182,12 @@ def test_results_are_handed_on_after_each_group():
     assert (report.left_out, report.stopped, report.troubles) == ([], "", [])
 
 
-def test_what_there_is_no_time_for_is_left_out():
+def test_what_there_is_no_time_for_is_left_out(monkeypatch):
+    monkeypatch.setattr("mmfastervit.bench.gpu.budget.EXPECTED", {True: 1000.0, False: 4.0})
     steps = [group(DEPLOYED, "fastervit_2:deploy+compiled", "swin_t:eager")]
-    report = run_plan(steps, bench(seconds=30), lambda report: None, tell=str)
+    standing = Budget(900, clock=lambda: 0.0)  # a time that does not pass: machines differ
+    slow = Bench(build, "cpu", rounds=1, budget=standing, is_trial=True)
+    report = run_plan(steps, slow, lambda report: None, tell=str)
     assert [o.case.name for o in report.outcomes] == [DEPLOYED, "swin_t:eager"]
     assert [case.name for case in report.left_out] == ["fastervit_2:deploy+compiled"]
     assert "too short" in report.stopped
