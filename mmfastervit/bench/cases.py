@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mmfastervit.models import deploy
 
+from .graphs import record
 from .measure import (
     attention_kernels,
     matrix_product,
@@ -27,7 +28,16 @@ from .measure import (
 )
 
 TASKS = ("eval", "train")
-MODES = ("eager", "channels_last", "deploy", "compiled")
+MODES = ("eager", "channels_last", "deploy", "compiled")  # that `benchmark` knows
+# What the words of a mode, joined by '+', do to a model; 'eager' does nothing.
+CHANGES = {
+    "eager": "as it was built",
+    "deploy": "norms and scales folded",
+    "channels_last": "weights and images channels last",
+    "cast": "weights and images in the precision, no autocast",
+    "compiled": "torch.compile for this size",
+    "cuda_graph": "launched as one CUDA graph",
+}
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 MATRIX = "matrix product"
 WITH_CP = "+cp"  # behind a model's name: the same with activation checkpointing
@@ -53,15 +63,45 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to measure: a model in a mode under some conditions."""
+    """One thing to measure: a model in a mode under some conditions.
+
+    Args:
+        model: Its name.
+        mode: Words of ``CHANGES``, joined by '+'.
+        conditions: Under which.
+    """
 
     model: str
     mode: str
     conditions: Conditions
 
+    def __post_init__(self):
+        unknown = self.changes - set(CHANGES)
+        if unknown:
+            raise ValueError(f"unknown mode {self.mode!r}: join some of {', '.join(CHANGES)} by +")
+
     @property
     def name(self) -> str:
         return f"{self.model}:{self.mode}"
+
+    @property
+    def changes(self) -> set[str]:
+        """The words of its mode."""
+        return set(self.mode.split("+"))
+
+    @property
+    def shows_operations(self) -> bool:
+        """Whether a profiler sees the model's own operations: those of a compiled one are others,
+        made of several, and a graph is one launch."""
+        return not self.changes & {"compiled", "cuda_graph"}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a model computes and what it has learned; mode and precision change neither."""
+
+    operations: dict[str, float]  # in 10**9 of one call, by kind
+    parameters: int
 
 
 @dataclass(frozen=True)
@@ -89,32 +129,43 @@ class Result:
     times: tuple[float, ...]  # seconds of every timed call
     memory: float | None = None  # MiB at the peak, weights included; not of compiled models
     rate_spread: float = 0.0  # of the matrix rate, distance of the quartiles over the median
+    parameters: int = 0  # of the model as it was built
 
 
 def prepare(case: Case, build: Builder, device: str) -> Callable[[], object]:
-    """Build a case's model; what is returned runs it once."""
+    """Build a case's model; what is returned runs it once.
+
+    All cases of the same conditions get the same images. They are drawn on the CPU: a GPU's
+    generator, which a recording that failed may leave unusable, is not asked.
+    """
     torch.manual_seed(0)
-    conditions = case.conditions
+    conditions, changes = case.conditions, case.changes
+    dtype = PRECISIONS[conditions.precision]
     model = build(case.model, conditions.size).to(device).train(conditions.task == "train")
     shape = conditions.batch, conditions.channels, *conditions.size
-    images = torch.randn(*shape, device=device)
-    if case.mode == "channels_last":
+    images = torch.randn(shape, generator=torch.Generator().manual_seed(0), device="cpu")
+    images = images.to(device)
+    if "deploy" in changes:
+        deploy(model)
+    if "cast" in changes:
+        model.to(dtype)
+        images = images.to(dtype)
+    if "channels_last" in changes:
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it
         images = images.contiguous(memory_format=torch.channels_last)
-    if case.mode == "deploy":
-        deploy(model)
-    call = torch.compile(model, dynamic=False) if case.mode == "compiled" else model
+    call = torch.compile(model, dynamic=False) if "compiled" in changes else model
     step = train_step if conditions.task == "train" else infer
-    dtype = PRECISIONS[conditions.precision]
-    autocast = torch.autocast(device, dtype, enabled=dtype != torch.float32)
-    return partial(step, call, model, images, autocast)
+    casts = dtype != torch.float32 and "cast" not in changes
+    autocast = torch.autocast(device, dtype, enabled=casts)
+    ready = partial(step, call, model, images, autocast)
+    return record(ready, device) if "cuda_graph" in changes else ready
 
 
 @torch.no_grad()
-def infer(call: Callable, model: nn.Module, images: Tensor, autocast: torch.autocast) -> None:
-    """Compute the maps of a batch."""
+def infer(call: Callable, model: nn.Module, images: Tensor, autocast: torch.autocast) -> object:
+    """Compute and return the maps of a batch."""
     with autocast:
-        call(images)
+        return call(images)
 
 
 def train_step(call: Callable, model: nn.Module, images: Tensor, autocast: torch.autocast) -> None:
@@ -155,7 +206,7 @@ def run_cases(
         found = run_group(list(group), build, baseline, rounds, device)
         tell(f"  {MATRIX}: {found[0].matrix_rate:.0f} GFLOP/s +-{found[0].rate_spread:5.1%}")
         for result in found:
-            if with_memory and result.case.mode != "compiled":
+            if with_memory and "compiled" not in result.case.changes:
                 used = memory_of(result.case, build, device)
                 result = replace(result, memory=used)
             tell(line(result))
@@ -171,11 +222,11 @@ def run_group(
     conditions = cases[0].conditions
     product, operations = matrix_product(PRECISIONS[conditions.precision], device)
     one_each = {case.model: case for case in cases}
-    counted = {model: operations_of(case, build, device) for model, case in one_each.items()}
+    counted = {model: counts_of(case, build, device) for model, case in one_each.items()}
     calls = {case.name: prepare(case, build, device) for case in cases}
     products = {f"{MATRIX} {i}": product for i in range(len(calls))}
     turns = dict(chain.from_iterable(zip(products.items(), calls.items(), strict=True)))
-    with compiling_afresh(sum(case.mode == "compiled" for case in cases)):
+    with compiling_afresh(sum("compiled" in case.changes for case in cases)):
         seconds = time_interleaved(turns, rounds, warm_up=2, device=device)
     # what else runs slows the products of a CPU as it does the models; a GPU is ours alone
     multiplied = list(chain.from_iterable(seconds[name] for name in products))
@@ -184,10 +235,9 @@ def run_group(
         rate = matrix_rate(product, operations, device)
     results = []
     for case in cases:
-        times, gflops = seconds[case.name], sum(counted[case.model].values())
-        median = statistics.median(times)
-        call = calls[case.name]
-        is_seen = case.mode != "compiled"  # where operations are others, made of several
+        times, counts = seconds[case.name], counted[case.model]
+        median, gflops = statistics.median(times), sum(counts.operations.values())
+        call, is_seen = calls[case.name], case.shows_operations
         results.append(
             Result(
                 case,
@@ -199,9 +249,10 @@ def run_group(
                 matrix_rate=rate,
                 ratio=ratio(seconds[baseline], times) if baseline in seconds else None,
                 attention=attention_kernels(call) if is_seen and device == "cuda" else (),
-                kinds=time_by_kind(call, counted[case.model], device) if is_seen else {},
+                kinds=time_by_kind(call, counts.operations, device) if is_seen else {},
                 times=tuple(times),
                 rate_spread=spread(multiplied),
+                parameters=counts.parameters,
             )
         )
     del call, calls
@@ -224,19 +275,26 @@ def compiling_afresh(models: int) -> Iterator[None]:
         yield
 
 
-def operations_of(case: Case, build: Builder, device: str) -> dict[str, float]:
-    """Operations of a case in 10**9 by kind; mode and precision do not change what is multiplied.
+def counts_of(case: Case, build: Builder, device: str) -> Counts:
+    """Operations and parameters of a case; mode and precision do not change what is multiplied.
 
     What activation checkpointing computes again is not counted: it is no more work that is done.
     """
     name = case.model.removesuffix(WITH_CP)
+    built: list[nn.Module] = []
+
+    def kept(name: str, size: tuple[int, int]) -> nn.Module:
+        built.append(build(name, size))
+        return built[0]
+
     plain = Case(name, "eager", replace(case.conditions, precision="fp32"))
-    return operations_by_kind(prepare(plain, build, device))
+    operations = operations_by_kind(prepare(plain, kept, device))
+    return Counts(operations, sum(weight.numel() for weight in built[0].parameters()))
 
 
 def time_by_kind(call: Callable, operations: Mapping[str, float], device: str) -> dict[str, Kind]:
     """Where the time of a call goes, the largest part first, and how fast that part multiplies."""
-    seconds = seconds_by_kind(call, device)
+    seconds = {kind: part for kind, part in seconds_by_kind(call, device).items() if part}
     whole = sum(seconds.values())
     return {
         kind: Kind(part / whole, operations.get(kind, 0) / part)

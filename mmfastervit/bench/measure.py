@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import DeviceType
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import profile
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
@@ -75,12 +78,18 @@ def _counted(function: Callable[[], object]) -> dict[str, dict[Any, int]]:
 
 
 def seconds_by_kind(function: Callable[[], object], device: str = "cpu") -> dict[str, float]:
-    """Seconds that the operations of one call take, by :func:`kind_of` each."""
+    """Seconds that the operations of one call take, by :func:`kind_of` each.
+
+    Of a GPU's time each operation has that of the kernels it launched, which the profiler lists
+    once more by their own names: those are left out.
+    """
     with profile(acc_events=True, record_shapes=True) as profiler:
         function()
     kinds: defaultdict[str, float] = defaultdict(float)
+    on_cuda = device == "cuda"
     for event in profiler.key_averages(group_by_input_shape=True):
-        on_cuda = device == "cuda"
+        if event.device_type != DeviceType.CPU:
+            continue
         microseconds = event.self_device_time_total if on_cuda else event.self_cpu_time_total
         kinds[kind_of(event.key, event.input_shapes)] += microseconds / 1e6
     return dict(kinds)
@@ -220,20 +229,44 @@ def peak_memory(prepare: Callable[[], Callable[[], object]], device: str = "cpu"
         prepare: Builds what is measured and returns the call.
         device: 'cpu' or 'cuda'.
     """
+    with watched_memory(device) as memory:
+        call_twice(prepare)
+    return memory.peak
+
+
+@dataclass
+class Memory:
+    """Largest memory of all tensors that were made in a block, in MiB, once it has ended."""
+
+    peak: float = 0.0
+
+    def forget(self) -> None:
+        """Count from here on: what is there and what is to come. On a GPU alone."""
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+
+
+@contextmanager
+def watched_memory(device: str) -> Iterator[Memory]:
+    """Measure the peak of what is made inside; what was there before does not count."""
+    memory = Memory()
     gc.collect()
     if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
+        memory.forget()
         before = torch.cuda.memory_allocated()
-        call_twice(prepare)
-        return (torch.cuda.max_memory_allocated() - before) / 2**20
+        yield memory
+        memory.peak = (torch.cuda.max_memory_allocated() - before) / 2**20
+        return
     with profile(profile_memory=True, acc_events=True) as profiler:
-        call_twice(prepare)
+        yield memory
     with TemporaryDirectory() as folder:
         trace = Path(folder) / "trace.json"
         profiler.export_chrome_trace(str(trace))
         events = json.loads(trace.read_text())["traceEvents"]
-    allocations = (event["args"] for event in events if event["name"] == "[memory]")
-    return max((totals["Total Allocated"] for totals in allocations), default=0) / 2**20
+    changes = sorted((e for e in events if e["name"] == "[memory]"), key=lambda e: e["ts"])
+    totals = [event["args"]["Total Allocated"] for event in changes]
+    before = totals[0] - changes[0]["args"]["Bytes"] if totals else 0
+    memory.peak = (max(totals, default=0) - before) / 2**20
 
 
 def call_twice(prepare: Callable[[], Callable[[], object]]) -> None:

@@ -4,7 +4,7 @@ All that share task, precision, size and batch run in turns, so that what else t
 falls on all of them alike. Needs timm, and the PyPI package `fastervit` for `upstream_*`.
 
 Examples:
-    mmfastervit benchmark --sizes 512x512 800x1280 --json out.json --plot out.png
+    mmfastervit benchmark --sizes 512x512 800x1280 --json out.json --csv out.csv --plot out.png
     mmfastervit benchmark --models fastervit_2 upstream_fastervit_2 --tasks train --batches 2
     mmfastervit benchmark --device cuda --precisions bf16 fp16 --batches 1 8 32
     mmfastervit benchmark --models fastervit_0 swin_t --channels 13   # of pictures that are not RGB
@@ -16,80 +16,34 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
-from importlib.util import find_spec
 from itertools import product, starmap
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
-from torch import nn
 
-from mmfastervit.archs import ARCHS
-from mmfastervit.bench.cases import (
-    MODES,
-    PRECISIONS,
-    TASKS,
-    WITH_CP,
-    Case,
-    Conditions,
-    run_cases,
-)
+from mmfastervit.bench.cases import MODES, PRECISIONS, TASKS, Case, Conditions, run_cases
 from mmfastervit.bench.machine import machine, settle_tf32
-from mmfastervit.bench.results import plot, write_json
+from mmfastervit.bench.models import (
+    BUILT,
+    INSTALL_UPSTREAM,
+    MODELS,
+    OURS,
+    TIMM,
+    UPSTREAM,
+    build,
+    upstream_is_installed,
+)
+from mmfastervit.bench.results import plot, write_csv, write_json
 from mmfastervit.bench.targets import check_targets, report
-from mmfastervit.models import FasterViT
 
 from .arguments import check_writable
 
-OURS = tuple(ARCHS)
-UPSTREAM = tuple(f"upstream_fastervit_{i}" for i in range(7))
-TIMM = {
-    "swin_t": "swin_tiny_patch4_window7_224",
-    "swin_s": "swin_small_patch4_window7_224",
-    "swin_b": "swin_base_patch4_window7_224",
-    "convnext_t": "convnext_tiny",
-    "convnext_s": "convnext_small",
-    "convnext_b": "convnext_base",
-}
-MODELS = (*OURS, *(name + WITH_CP for name in OURS), *UPSTREAM, *TIMM)
-OUR_OPTIONS: dict[str, Any] = dict(drop_path_rate=0.0, out_norm=None)
-UPSTREAM_OPTIONS = dict(drop_path_rate=0.0, window_size=[7, 7, 7, 7])
-TIMM_OPTIONS: dict[str, Any] = dict(drop_path_rate=0.0, features_only=True)
-BUILT = dict(  # what the results say of it
-    fastervit=dict(OUR_OPTIONS, returns="maps of four stages"),
-    upstream=dict(UPSTREAM_OPTIONS, returns="class scores"),
-    timm=dict(TIMM_OPTIONS, returns="maps of four stages"),
-)
 COUNTED = "multiplications and additions of convolutions, linear layers and attention"
 SIZES = [(512, 512), (800, 1280), (1024, 1024), (2048, 2048)]
 BASELINE = "upstream_fastervit_2:eager"
 PAIR = ["fastervit_2", "upstream_fastervit_2"]
-NOT_OF_TARGET = ("modes", "tasks", "sizes", "batches", "baseline", "plot", "no_memory")
-
-
-def build(name: str, size: tuple[int, int], channels: int = 3) -> nn.Module:
-    """Build a model by its name for images of a size, without stochastic depth.
-
-    Ours and timm's return the maps of four stages, the reference implementation, which is built
-    for three channels alone, class scores.
-    """
-    if name in TIMM:
-        options: dict[str, Any] = dict(strict_img_size=False) if "swin" in name else {}
-        return timm.create_model(TIMM[name], **TIMM_OPTIONS, **options, in_chans=channels)
-    if name in UPSTREAM:
-        return build_upstream(name, size)
-    arch, with_cp = name.removesuffix(WITH_CP), name.endswith(WITH_CP)
-    return FasterViT(arch, **OUR_OPTIONS, with_cp=with_cp, in_channels=channels)
-
-
-def build_upstream(name: str, size: tuple[int, int]) -> nn.Module:
-    """Build the reference implementation at one size, with its windows of 7."""
-    from fastervit import create_model
-
-    upstream = name.replace("upstream_fastervit", "faster_vit") + "_any_res"
-    dim = ARCHS[name.removeprefix("upstream_")].dim
-    return create_model(upstream, resolution=list(size), dim=dim, **UPSTREAM_OPTIONS)
+NOT_OF_TARGET = ("modes", "tasks", "sizes", "batches", "baseline", "csv", "plot", "no_memory")
 
 
 def image_size(text: str) -> tuple[int, int]:
@@ -125,6 +79,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--no-memory", action="store_true", help="do not measure peak memory")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="the same in timm's columns")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw throughput over size")
     parser.add_argument(
         "--target",
@@ -138,6 +93,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def prepare(args: Namespace) -> Namespace:
     """Check the options and fill in defaults; one that would be ignored is an error."""
     check_writable("--json", args.json)
+    check_writable("--csv", args.csv)
     check_writable("--plot", args.plot)
     if args.target:
         settle_target(args)
@@ -147,8 +103,8 @@ def prepare(args: Namespace) -> Namespace:
         raise ValueError(
             f"--channels {args.channels}: upstream_* is measured with 3; name others by --models"
         )
-    if set(args.models) & set(UPSTREAM) and find_spec("fastervit") is None:
-        raise ValueError("upstream_* needs the reference package: pip install fastervit")
+    if set(args.models) & set(UPSTREAM) and not upstream_is_installed():
+        raise ValueError(f"upstream_* needs the reference package: {INSTALL_UPSTREAM}")
     return args
 
 
@@ -224,6 +180,8 @@ def run(args: Namespace) -> int:
         if args.json:
             kind = "targets" if args.target else "results"
             write_json(args.json, about | {kind: [asdict(one) for one in found]})
+        if args.csv:
+            write_csv(args.csv, found)
 
     if args.target:
         ours, theirs = args.models

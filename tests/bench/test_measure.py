@@ -1,12 +1,16 @@
 """Counts of operations against sums by hand; timing in turns."""
 
+from contextlib import nullcontext
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
+from torch.autograd import DeviceType
 
 from mmfastervit.bench import measure
+from mmfastervit.bench.cases import time_by_kind
 from mmfastervit.bench.measure import (
     attention_kernels,
     import_seconds,
@@ -133,6 +137,30 @@ def test_operations_and_time_are_sorted_by_kind(trains):
     seconds = seconds_by_kind(call)
     assert seconds.keys() == {*expected, "other"}
     assert all(part > 0 for part in seconds.values())
+
+
+def test_the_time_of_a_gpu_counts_once(monkeypatch):
+    """The profiler lists a kernel's time with its operation and again under the kernel's name."""
+
+    def event(key, device_type, microseconds):
+        return SimpleNamespace(
+            key=key, device_type=device_type, self_device_time_total=microseconds,
+            self_cpu_time_total=7.0,
+        )  # fmt: skip
+
+    events = [
+        event("aten::mm", DeviceType.CPU, 30.0),
+        event("aten::gelu", DeviceType.CPU, 10.0),
+        event("sm90_gemm_f16", DeviceType.CUDA, 30.0),
+        event("gelu_kernel", DeviceType.CUDA, 10.0),
+    ]
+    profiler = SimpleNamespace(key_averages=lambda: events)
+    monkeypatch.setattr(measure, "profile", lambda **options: nullcontext(profiler))
+    seconds = seconds_by_kind(lambda: None, "cuda")
+    assert seconds == pytest.approx(dict(linear=30e-6, other=10e-6))
+    for one in events:
+        one.self_device_time_total = 0.0  # where the driver lets nobody profile its kernels
+    assert time_by_kind(lambda: None, dict(linear=1.0), "cuda") == {}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The benchmark's options, its models, and what it writes."""
 
+import csv
 import json
 from argparse import ArgumentParser, Namespace
 
@@ -25,6 +26,7 @@ def parse(*options: str) -> Namespace:
         ("--target --device cuda", "leave out --device cuda"),
         ("--target --sizes 64x64 --modes eager", "leave out --modes, --sizes"),
         ("--target --batches 2 --no-memory", "leave out --batches, --no-memory"),
+        ("--target --csv x.csv", "leave out --csv"),
         ("--target --precisions fp16", "--target has no fp16"),
         ("--target --models fastervit_0", "takes two --models"),
         ("--target --models swin_t fastervit_0", "one of ours"),
@@ -90,7 +92,7 @@ def test_the_tool_writes_what_it_ran_and_how(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(benchmark, "write_json", note)
     options = "--models fastervit_0 --modes eager --sizes 32x32 32x64 --rounds 2 --no-memory"
     with pytest.raises(SystemExit) as end:
-        main("benchmark", [*options.split(), "--json", str(path)])
+        main("benchmark", [*options.split(), "--json", str(path), "--csv", f"{path}.csv"])
     assert end.value.code == 0
     assert seen == [1, 2]  # after each size
     content = json.loads(path.read_text())
@@ -98,4 +100,12 @@ def test_the_tool_writes_what_it_ran_and_how(tmp_path, monkeypatch, capsys):
     assert content["built"]["timm"]["drop_path_rate"] == 0
     assert content["built"]["upstream"]["returns"] == "class scores"
     assert [len(result["times"]) for result in content["results"]] == [2, 2]
+    with open(f"{path}.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["height"], row["img_size"]) for row in rows] == [("32", "32"), ("32", "64")]
+    for row, result in zip(rows, content["results"], strict=True):
+        assert float(row["infer_samples_per_sec"]) == pytest.approx(
+            result["images_per_second"], abs=0.01
+        )
+        assert float(row["param_count"]) == round(result["parameters"] / 1e6, 2) > 0
     assert json.loads(capsys.readouterr().out.splitlines()[0])["built"] == content["built"]

@@ -28,6 +28,7 @@ TOOLS = {
     "convert": "convert_checkpoint.py",
     "gather": "gather_checkpoint.py",
     "benchmark": "benchmark.py",
+    "gpu-report": "gpu_report.py",
     "shapes": "make_shapes_data.py",
     "prepare": "prepare_data.py",
     "print-config": "print_config.py",

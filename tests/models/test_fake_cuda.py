@@ -4,15 +4,10 @@ An operation on tensors of two devices is an error there as it is on a GPU, so a
 that is left on the CPU shows. Backward passes need a driver: autograd asks it for a context.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 import torch
+from support.fake_cuda import OnTheCPU, on_fake_cuda
 from torch import Tensor, nn
-from torch._subclasses import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from mmfastervit import FasterViT, HATPlugin
 from mmfastervit.archs import ARCHS
@@ -24,35 +19,6 @@ QUICK = [  # seconds each: one precision whenever tests run
 ]
 LARGE = ["fastervit_0", "fastervit_2", "fastervit_4", *(name for name in ARCHS if "21k" in name)]
 ODD = (199, 333)  # height and width that no window divides
-
-
-class OnTheCPU(TorchDispatchMode):
-    """Notes each operation that makes a tensor on the CPU, but for single numbers."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen: list[str] = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        self.seen += [
-            f"{func} {tuple(value.shape)}"
-            for value in tree_leaves(out)
-            if isinstance(value, Tensor) and value.device.type == "cpu" and value.ndim
-        ]
-        return out
-
-
-@contextmanager
-def on_fake_cuda(dtype: torch.dtype = torch.float32) -> Iterator[None]:
-    """New tensors are on a GPU that is not there, of this precision."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        with FakeTensorMode(), torch.device("cuda"):
-            yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 def check_pass(model: nn.Module, images: Tensor, dtype: torch.dtype, shapes: list) -> None:

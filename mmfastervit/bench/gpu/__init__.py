@@ -1,0 +1,1 @@
+"""Every figure that is owed of a GPU, in one run: `mmfastervit gpu-report`."""
