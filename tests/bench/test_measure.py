@@ -145,7 +145,7 @@ def test_the_time_of_a_gpu_counts_once(monkeypatch):
     def event(key, device_type, microseconds):
         return SimpleNamespace(
             key=key, device_type=device_type, self_device_time_total=microseconds,
-            self_cpu_time_total=7.0,
+            self_cpu_time_total=7.0, input_shapes=[],
         )  # fmt: skip
 
     events = [
@@ -154,7 +154,7 @@ def test_the_time_of_a_gpu_counts_once(monkeypatch):
         event("sm90_gemm_f16", DeviceType.CUDA, 30.0),
         event("gelu_kernel", DeviceType.CUDA, 10.0),
     ]
-    profiler = SimpleNamespace(key_averages=lambda: events)
+    profiler = SimpleNamespace(key_averages=lambda **options: events)
     monkeypatch.setattr(measure, "profile", lambda **options: nullcontext(profiler))
     seconds = seconds_by_kind(lambda: None, "cuda")
     assert seconds == pytest.approx(dict(linear=30e-6, other=10e-6))
