@@ -32,7 +32,7 @@ def test_it_runs(tmp_path, monkeypatch):
     )
     assert "outputs are the same: True" in said
     assert "mIoU" in said  # what a shell line prints, whose status nothing asks for
-    assert "RetinaNet" in said or "retinanet" in said
+    assert "-> FasterViT(arch=fastervit_0" in said  # the swap's list of changes
     pictures = [
         output
         for cell in notebook.cells
