@@ -31,7 +31,7 @@ from .arguments import CommandFailed, add_config_options, check_writable, told_a
 
 SIZE = (512, 512)
 _PICTURES = 6  # to check on, so that batches differ
-_OF_WHOLE = ("size", "uint8", "logits", "check_on")
+_OF_WHOLE = ("size", "one_size", "uint8", "logits", "check_on")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -52,6 +52,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar=("H", "W"),
         help="size of the pictures that --part model is checked on, and made for where it can't be "
         f"for any (default: {SIZE[0]} {SIZE[1]})",
+    )
+    parser.add_argument(
+        "--one-size",
+        action="store_true",
+        help="make --part model for pictures of --size alone, which takes a fraction of the time",
     )
     parser.add_argument(
         "--uint8",
@@ -88,7 +93,8 @@ def prepare(arguments: Namespace) -> Callable[[], int]:
         return partial(_write_part, module, arguments.out)
     whole = export.build_whole(cfg, arguments.checkpoint, arguments.uint8, arguments.logits)
     pictures = _pictures(arguments.check_on, whole.channels, max(size))
-    return partial(_write_whole, whole, arguments.out, size, pictures)
+    any_size = not arguments.one_size
+    return partial(_write_whole, whole, arguments.out, size, pictures, any_size)
 
 
 def run(write: Callable[[], int]) -> int:
@@ -109,10 +115,14 @@ def _write_part(module: export.MapsOf, out: Path) -> int:
 
 
 def _write_whole(
-    whole: export.WholeModel, out: Path, size: tuple[int, int], pictures: list[np.ndarray]
+    whole: export.WholeModel,
+    out: Path,
+    size: tuple[int, int],
+    pictures: list[np.ndarray],
+    any_size: bool,
 ) -> int:
     with told_as(CommandFailed, ValueError):  # it can't be traced
-        written = export.export_whole(whole, out, size, pictures, report=tell_checked)
+        written = export.export_whole(whole, out, size, pictures, tell_checked, any_size)
     print(f"{out}: takes {written.sizes}")
     if written.reason:
         print(f"not more, as {written.reason}", file=sys.stderr)

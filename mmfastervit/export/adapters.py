@@ -23,8 +23,9 @@ class Adapter:
         wrap: From a model to a module whose ``forward(images, size)`` takes images (B, C, H, W),
             prepared and padded, and the height and width that they had before padding, and gives a
             dict of tensors: ``boxes`` (B, N, 4), ``scores`` (B, N), ``labels`` (B, N), ``count``
-            (B,) and, where there are any, ``masks``; or ``classes`` (B, H, W). Raises
-            :class:`Refused` for options of the model that it does not follow.
+            (B,) and, where there are any, ``masks``; or ``classes`` (B, H, W), or ``segments`` of
+            the same shape. Raises :class:`Refused` for options of the model that it would not
+            follow.
         is_dynamic: Whether the module takes any height and width.
     """
 

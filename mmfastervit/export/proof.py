@@ -98,9 +98,11 @@ def check(whole: Whole, session: Any, pictures: Sequence[np.ndarray]) -> Checked
         batch = whole.preparation.normalised(torch.from_numpy(batch)).numpy()
     outputs = session(batch)
     shape = (len(pictures), *pictures[0].shape[:2])
-    if "boxes" in outputs:
-        return _check_detections(whole, outputs, pictures, shape)
-    return _check_maps(whole, outputs, pictures, shape)
+    if "boxes" not in outputs:
+        return _check_maps(whole, outputs, pictures, shape)
+    if "segments" in outputs:
+        _check_maps(whole, outputs, pictures, shape)
+    return _check_detections(whole, outputs, pictures, shape)
 
 
 def predicted(model: nn.Module, pictures: Sequence[np.ndarray]) -> list[Any]:
@@ -297,11 +299,16 @@ def _check_maps(
             )
         told = f"within {largest:.1e} of the largest"
         return Checked(shape, theirs.size, 0, "logits", told)
-    theirs = np.stack([sample.pred_sem_seg.data[0].numpy() for sample in samples])
-    same = float((outputs["classes"] == theirs).mean())
+    if "segments" in outputs:
+        kind, ours = "segments", outputs["segments"]
+        theirs = np.stack([sample.pred_panoptic_seg.sem_seg[0].numpy() for sample in samples])
+    else:
+        kind, ours = "class maps", outputs["classes"]
+        theirs = np.stack([sample.pred_sem_seg.data[0].numpy() for sample in samples])
+    same = float((ours == theirs).mean())
     if not same >= PIXELS:
         raise ArithmeticError(
-            f"of the class maps of a batch of {'x'.join(map(str, shape))} {same:.2%} of the pixels "
+            f"of the {kind} of a batch of {'x'.join(map(str, shape))} {same:.2%} of the pixels "
             f"are the same, less than {PIXELS:.1%}: the file is not written"
         )
-    return Checked(shape, theirs.size, 0, "pixels of class maps", f"{same:.3%} the same")
+    return Checked(shape, theirs.size, 0, f"pixels of {kind}", f"{same:.3%} the same")

@@ -139,6 +139,7 @@ def export_whole(
     size: tuple[int, int],
     pictures: Sequence[np.ndarray],
     report: Callable[[Checked], None] = lambda checked: None,
+    any_size: bool = True,
 ) -> Written:
     """Write an ONNX file once ONNX Runtime has found what the model itself predicts.
 
@@ -150,13 +151,15 @@ def export_whole(
         pictures: uint8 (H, W, C), red first, of any sizes: to check on. Three or more differ in
             each batch.
         report: Called with each check that has been passed.
+        any_size: Whether to trace for any height and width if that can be, which takes several
+            times as long as for one size.
 
     Raises:
         ValueError: An ONNX package is missing, or the model cannot be traced.
         ArithmeticError: ONNX Runtime finds something else than the model.
     """
     require_packages()
-    program, axes, reason = _traced(whole, size)
+    program, axes, reason = _traced(whole, size, any_size)
     any_size, any_batch = len(axes) > 1, bool(axes)
     sizes = [size, _other(size)] if any_size else [size]
     checks = []
@@ -188,12 +191,14 @@ def _other(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _traced(
-    whole: WholeModel, size: tuple[int, int]
+    whole: WholeModel, size: tuple[int, int], any_size: bool
 ) -> tuple[torch.onnx.ONNXProgram, Mapping[int, str], str]:
     """A program for as many sizes as can be, the axes that are of any size, and why not more."""
     height, width = _LAYOUTS[whole.preparation.takes_uint8]
     reason = ""
-    if whole.adapter.is_dynamic:
+    if not any_size:
+        reason = "one size was asked for"
+    elif whole.adapter.is_dynamic:
         axes = {0: "batch", height: "height", width: "width"}
         try:
             return trace(whole, whole.example(_TRACED_BATCH, _TRACED_SIZE), axes), axes, ""

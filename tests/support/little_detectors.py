@@ -160,7 +160,57 @@ def _segformer() -> dict[str, Any]:
     )  # fmt: skip
 
 
-SEGMENTORS = ("upernet", "segformer")
+def _transformer(name: str) -> dict[str, Any]:
+    """Deformable DETR or DINO with one layer each; 256 channels are fixed in mmdet."""
+    model = _zoo(name)
+    model["backbone"]["out_indices"] = (1, 2, 3)
+    model["neck"].update(in_channels=list(CHANNELS[1:]))
+    for part in ("encoder", "decoder"):
+        model[part]["num_layers"] = 1
+        model[part]["layer_cfg"]["ffn_cfg"]["feedforward_channels"] = 32
+    model["bbox_head"]["num_classes"] = CLASSES
+    model["num_queries"] = 20
+    model["test_cfg"]["max_per_img"] = 10
+    return model
+
+
+def _narrow_queries(head: dict[str, Any]) -> None:
+    """A head of Mask2Former with 32 channels, one layer of pixels and two of queries."""
+    head.update(
+        in_channels=list(CHANNELS), feat_channels=32, out_channels=32, num_queries=12,
+        positional_encoding=dict(num_feats=16, normalize=True),
+    )  # fmt: skip
+    pixels, queries = head["pixel_decoder"], head["transformer_decoder"]
+    pixels.update(positional_encoding=dict(num_feats=16, normalize=True))
+    pixels["norm_cfg"]["num_groups"] = 4
+    pixels["encoder"]["num_layers"], queries["num_layers"] = 1, 2
+    for layer in (pixels["encoder"]["layer_cfg"], queries["layer_cfg"]):
+        for part in layer.values():
+            part["embed_dims"] = 32
+            if "feedforward_channels" in part:
+                part["feedforward_channels"] = 32
+
+
+def _mask2former(**test_cfg: Any) -> dict[str, Any]:
+    model = _zoo("mmdet::mask2former/mask2former_r50_8xb2-lsj-50e_coco-panoptic.py")
+    model["data_preprocessor"].pop("batch_augments")
+    _narrow_queries(model["panoptic_head"])
+    for part in ("panoptic_head", "panoptic_fusion_head"):
+        model[part].update(num_things_classes=CLASSES, num_stuff_classes=2)
+    model["panoptic_head"]["loss_cls"]["class_weight"] = [1.0] * 5 + [0.1]
+    model["test_cfg"].update(max_per_image=10, object_mask_thr=0.2, iou_thr=0.1, **test_cfg)
+    return model
+
+
+def _mask2former_semantic() -> dict[str, Any]:
+    model = _zoo("mmseg::mask2former/mask2former_r50_8xb2-160k_ade20k-512x512.py")
+    _narrow_queries(model["decode_head"])
+    model["decode_head"]["num_classes"] = 5
+    model["decode_head"]["loss_cls"]["class_weight"] = [1.0] * 5 + [0.1]
+    return model
+
+
+SEGMENTORS = ("upernet", "segformer", "mask2former-semantic")
 MAKERS: dict[str, Callable[[], dict[str, Any]]] = {
     "retinanet": lambda: _dense("mmdet::retinanet/retinanet_r50_fpn_1x_coco.py"),
     "fcos": lambda: _dense("mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py", **_narrow_norm()),
@@ -172,4 +222,11 @@ MAKERS: dict[str, Callable[[], dict[str, Any]]] = {
     "cascade-rcnn": lambda: _two_stage("mmdet::cascade_rcnn/cascade-mask-rcnn_r50_fpn_1x_coco.py"),
     "upernet": _upernet,
     "segformer": _segformer,
+    "deformable-detr": lambda: _transformer(
+        "mmdet::deformable_detr/deformable-detr_r50_16xb2-50e_coco.py"
+    ),
+    "dino": lambda: _transformer("mmdet::dino/dino-4scale_r50_8xb2-12e_coco.py"),
+    "mask2former": lambda: _mask2former(panoptic_on=False),
+    "mask2former-panoptic": lambda: _mask2former(instance_on=False),
+    "mask2former-semantic": _mask2former_semantic,
 }

@@ -1,4 +1,4 @@
-"""Mask2Former: detections with masks, or the class of every pixel.
+"""Mask2Former: objects with masks, segments, or the class of every pixel.
 
 Its decoder of pixels attends to maps as Deformable DETR does, and asks for their sizes in the same
 way; what is done about that is the same too, see :mod:`.queries`.
@@ -18,6 +18,8 @@ from .queries import Sizes
 from .segmentors import Segmentor
 
 _TINY = 1e-6
+_HALF = 0.5
+_OFFSET = 1000  # INSTANCE_OFFSET of mmdet
 
 
 class PixelDecoder(nn.Module):
@@ -82,45 +84,89 @@ def numbers_in(head: nn.Module) -> Iterator[None]:
 
 
 class Mask2FormerDetector(nn.Module):
-    """Images to detections of Mask2Former, whose boxes are those around the masks.
+    """Images to what Mask2Former of mmdet is set to find: objects, or the segment of every pixel.
 
-    Masks are (B, N, H, W), bool: they are no masks of a box, and need no pasting.
+    Objects are detections whose boxes are those around the masks, and whose masks are (B, N, H, W),
+    bool: they are no masks of a box, and need no pasting. Segments are (B, H, W), int32: class +
+    1000 * number for a thing, numbered from 1 on, the class for stuff, the number of classes where
+    there is nothing.
     """
 
     def __init__(self, detector: nn.Module):
         super().__init__()
         self.detector = detector
-        fusion = detector.panoptic_fusion_head
-        config = fusion.test_cfg
-        if config.get("panoptic_on", True) or not config.get("instance_on", False):
-            raise Refused(
-                "model.test_cfg says panoptic_on: which segment a pixel belongs to is decided one "
-                "segment after the other, which can't be exported; for objects with masks: "
-                "--cfg-options model.test_cfg.panoptic_on=False model.test_cfg.instance_on=True"
-            )
+        config = detector.panoptic_fusion_head.test_cfg
+        self.gives_segments = bool(config.get("panoptic_on", True))
+        self.gives_objects = bool(config.get("instance_on", False))
         self.most = int(config.get("max_per_image", 100))
+        self.threshold = float(config.get("object_mask_thr", 0.8))
+        self.share = float(config.get("iou_thr", 0.8))
+        self.filters = bool(config.get("filter_low_score", False))
+        if not (self.gives_segments or self.gives_objects):
+            raise Refused(
+                "model.test_cfg says neither panoptic_on nor instance_on: nothing is found"
+            )
 
     def forward(self, images: Tensor, size: tuple[int, int]) -> Results:
-        """Images (B, C, H, W), of which ``size`` is not padding, to detections."""
+        """Images (B, C, H, W), of which ``size`` is not padding, to results."""
         head: Any = self.detector.panoptic_head
-        fusion: Any = self.detector.panoptic_fusion_head
         with numbers_in(head):
             logits, masks = head(self.detector.extract_feat(images), None)
-        height, width = size
-        scores = logits[-1].softmax(-1)[..., :-1]  # (B, Q, classes)
+        results = self._objects(logits[-1], masks[-1], images, size) if self.gives_objects else {}
+        if self.gives_segments:
+            full = enlarged(masks[-1], images, size)
+            results["segments"] = self._segments(logits[-1].softmax(-1), full.sigmoid())
+        return results
+
+    def _objects(
+        self, logits: Tensor, masks: Tensor, images: Tensor, size: tuple[int, int]
+    ) -> Results:
+        """Detections of logits (B, Q, classes + 1) and masks (B, Q, h, w)."""
+        fusion: Any = self.detector.panoptic_fusion_head
+        scores = logits.softmax(-1)[..., :-1]
         scores, places = scores.flatten(1).topk(self.most, 1)
         labels, which = places % fusion.num_classes, places // fusion.num_classes
-        low = taken(masks[-1].flatten(2), which).unflatten(2, masks[-1].shape[-2:])
-        full = F.interpolate(low, tuple(images.shape[2:]), mode="bilinear")[..., :height, :width]
+        chosen = taken(masks.flatten(2), which).unflatten(2, masks.shape[-2:])
+        full = enlarged(chosen, images, size)
         inside = full > 0
         area = inside.flatten(2).sum(2)
         sure = (full.sigmoid() * inside).flatten(2).sum(2) / (area + _TINY)
         scores = torch.where(labels < fusion.num_things_classes, scores * sure, NONE)
         scores, order = scores.topk(self.most, 1)
-        inside = inside.gather(1, order[..., None, None].expand(-1, -1, height, width))
+        inside = inside.gather(1, order[..., None, None].expand(-1, -1, *size))
         results = detections(boxes_around(inside), scores, taken(labels, order))
         results["masks"] = inside & (results["labels"] >= 0)[..., None, None]
         return results
+
+    def _segments(self, scores: Tensor, masks: Tensor) -> Tensor:
+        """The segment of every pixel, of scores (B, Q, classes + 1) and masks (B, Q, H, W).
+
+        A pixel goes to the query that is surest of it, so that queries do not overlap, and all that
+        goes from one to the next is how many things there have been.
+        """
+        fusion: Any = self.detector.panoptic_fusion_head
+        score, label = scores.max(-1)  # (B, Q)
+        candidate = (label != fusion.num_classes) & (score > self.threshold)
+        shares = torch.where(candidate[..., None, None], score[..., None, None] * masks, NONE)
+        owner = shares.argmax(1)  # (B, H, W)
+        numbers = torch.arange(masks.shape[1])[:, None, None]
+        area = (owner[:, None] == numbers).flatten(2).sum(2)
+        whole = (masks >= _HALF).flatten(2).sum(2)
+        stays = candidate & (area > 0) & (whole > 0) & (area / whole.clamp(min=1) >= self.share)
+        thing = stays & (label < fusion.num_things_classes)
+        number = thing.cumsum(1) * thing
+        segment = torch.where(stays, label + number * _OFFSET, fusion.num_classes)  # (B, Q)
+        found = segment.gather(1, owner.flatten(1)).unflatten(1, owner.shape[1:])
+        if self.filters:
+            shown = masks.gather(1, owner[:, None])[:, 0] >= _HALF
+            found = torch.where(shown, found, fusion.num_classes)
+        return found.to(torch.int32)
+
+
+def enlarged(masks: Tensor, images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Masks (B, Q, h, w) at the size of the images, without what is padding: (B, Q, *size)."""
+    full = F.interpolate(masks, tuple(images.shape[2:]), mode="bilinear")
+    return full[..., : size[0], : size[1]]
 
 
 def boxes_around(masks: Tensor) -> Tensor:
@@ -166,7 +212,9 @@ def _has_decoder(head: Any) -> bool:
     return type(head.pixel_decoder).__name__ == "MSDeformAttnPixelDecoder"
 
 
-register_adapter("Mask2Former (instances)", is_mask2former, Mask2FormerDetector, is_dynamic=False)
+register_adapter(
+    "Mask2Former (objects, panoptic)", is_mask2former, Mask2FormerDetector, is_dynamic=False
+)
 register_adapter(
     "Mask2Former (semantic)", is_mask2former_segmentor, Mask2FormerSegmentor, is_dynamic=False
 )

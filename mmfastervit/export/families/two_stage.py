@@ -1,4 +1,4 @@
-"""Detectors of two stages: proposals, then of each a class and a box, and a mask where there is one.
+"""Detectors of two stages: proposals, then a class, a box and, where there is one, a mask of each.
 
 Faster, Mask and Cascade (Mask) R-CNN, and whatever else leaves to mmdet's standard and cascade
 heads how detections are made.
