@@ -28,6 +28,8 @@ class Preparation(nn.Module):
         super().__init__()
         self.takes_uint8 = takes_uint8
         self.size: tuple[int, int] | None = None
+        # of mm's own, only one of ours swaps the first three of more channels
+        own = is_a(preprocessor, "DetChannelsPreprocessor")
         if is_a(preprocessor, "SegDataPreProcessor"):
             converts = preprocessor.channel_conversion
             padding = preprocessor.test_cfg or {}
@@ -35,7 +37,7 @@ class Preparation(nn.Module):
             self.size = padding.get("size")
             self.value = float(preprocessor.pad_val)
         elif is_a(preprocessor, "ImgDataPreprocessor"):
-            converts = preprocessor._channel_conversion
+            converts = preprocessor.swaps if own else preprocessor._channel_conversion
             self.divisor = preprocessor.pad_size_divisor
             self.value = float(preprocessor.pad_value)
         else:
@@ -44,7 +46,8 @@ class Preparation(nn.Module):
                 "SegDataPreProcessor and ImgDataPreprocessor can be exported"
             )
         self.flips = not converts  # pipelines read blue first, and here red comes first
-        normalises = preprocessor._enable_normalize
+        self.swaps_more = own and converts
+        normalises = own or preprocessor._enable_normalize
         self.mean: Tensor
         self.std: Tensor
         nothing = torch.tensor([0.0, 1.0])
@@ -61,8 +64,9 @@ class Preparation(nn.Module):
     def normalised(self, pictures: Tensor) -> Tensor:
         """Pictures (B, H, W, C), red first, to normalised images (B, C, H, W)."""
         images = pictures.permute(0, 3, 1, 2).float()
-        if self.flips and images.shape[1] == _RGB:
-            images = images.flip(1)
+        channels = images.shape[1]
+        if self.flips if channels == _RGB else self.swaps_more:
+            images = images[:, [2, 1, 0, *range(_RGB, channels)]]
         return (images - self.mean) / self.std
 
     def padded(self, images: Tensor, height: int, width: int) -> Tensor:

@@ -40,7 +40,7 @@ def trace(module: nn.Module, images: Tensor, axes: Mapping[int, str]) -> torch.o
     """
     shapes = (dict.fromkeys(axes, torch.export.Dim.DYNAMIC),) if axes else None
     # apart from torch.onnx.export, under which mmdet takes branches for exporters of old
-    with torch.no_grad():
+    with torch.no_grad(), _attention_in_steps():
         exported = torch.export.export(module, (images,), dynamic_shapes=shapes, strict=False)
     program = torch.onnx.export(
         exported,
@@ -54,6 +54,17 @@ def trace(module: nn.Module, images: Tensor, axes: Mapping[int, str]) -> torch.o
     )
     assert program is not None  # it is where no file is given
     return program
+
+
+@contextmanager
+def _attention_in_steps() -> Iterator[None]:
+    """Keep torch from taking one kernel for a layer of attention, which ONNX has no word for."""
+    was = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(was)
 
 
 def _names_of(exported: torch.export.ExportedProgram) -> list[str]:

@@ -60,7 +60,8 @@ def spread(model: nn.Module) -> None:
                 module.running_var.uniform_(0.5, 1.5)
             if isinstance(module, (nn.Conv2d, nn.Linear)) and "backbone" not in name:
                 fan = module.weight[0].numel()
-                module.weight.normal_(0, math.sqrt(2 / fan))
+                strength = 0.2 if name.endswith(SOFT) else 1.0
+                module.weight.normal_(0, strength * math.sqrt(2 / fan))
         for name, value in model.named_parameters():
             if name.endswith(FINAL) and value.ndim == 1:
                 value.fill_(-1.5)
@@ -68,6 +69,8 @@ def spread(model: nn.Module) -> None:
                 value[-1] = -1.0  # less of the background
 
 
+# Layers whose outputs are kept small, so that scores are not all 1 and boxes not as thin as a line
+SOFT = ("rpn_cls", "rpn_reg", "fc_cls", "fc_reg", "cls_embed")
 # Biases of layers that tell classes, which mmdet sets so that all scores are 0.01 at first
 FINAL = ("retina_cls.bias", "conv_cls.bias", "atss_cls.bias", "gfl_cls.bias", "rtm_cls.0.bias",
          "rtm_cls.1.bias", "rtm_cls.2.bias")  # fmt: skip
@@ -191,13 +194,13 @@ def _narrow_queries(head: dict[str, Any]) -> None:
                 part["feedforward_channels"] = 32
 
 
-def _mask2former(**test_cfg: Any) -> dict[str, Any]:
+def _mask2former(stuff: int, **test_cfg: Any) -> dict[str, Any]:
     model = _zoo("mmdet::mask2former/mask2former_r50_8xb2-lsj-50e_coco-panoptic.py")
     model["data_preprocessor"].pop("batch_augments")
     _narrow_queries(model["panoptic_head"])
     for part in ("panoptic_head", "panoptic_fusion_head"):
-        model[part].update(num_things_classes=CLASSES, num_stuff_classes=2)
-    model["panoptic_head"]["loss_cls"]["class_weight"] = [1.0] * 5 + [0.1]
+        model[part].update(num_things_classes=CLASSES, num_stuff_classes=stuff)
+    model["panoptic_head"]["loss_cls"]["class_weight"] = [1.0] * (CLASSES + stuff) + [0.1]
     model["test_cfg"].update(max_per_image=10, object_mask_thr=0.2, iou_thr=0.1, **test_cfg)
     return model
 
@@ -226,7 +229,7 @@ MAKERS: dict[str, Callable[[], dict[str, Any]]] = {
         "mmdet::deformable_detr/deformable-detr_r50_16xb2-50e_coco.py"
     ),
     "dino": lambda: _transformer("mmdet::dino/dino-4scale_r50_8xb2-12e_coco.py"),
-    "mask2former": lambda: _mask2former(panoptic_on=False),
-    "mask2former-panoptic": lambda: _mask2former(instance_on=False),
+    "mask2former": lambda: _mask2former(0, panoptic_on=False),
+    "mask2former-panoptic": lambda: _mask2former(2, instance_on=False),
     "mask2former-semantic": _mask2former_semantic,
 }

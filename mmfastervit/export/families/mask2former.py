@@ -130,7 +130,7 @@ class Mask2FormerDetector(nn.Module):
         full = enlarged(chosen, images, size)
         inside = full > 0
         area = inside.flatten(2).sum(2)
-        sure = (full.sigmoid() * inside).flatten(2).sum(2) / (area + _TINY)
+        sure = (full.sigmoid() * inside.to(full)).flatten(2).sum(2) / (area + _TINY)
         scores = torch.where(labels < fusion.num_things_classes, scores * sure, NONE)
         scores, order = scores.topk(self.most, 1)
         inside = inside.gather(1, order[..., None, None].expand(-1, -1, *size))
@@ -154,7 +154,7 @@ class Mask2FormerDetector(nn.Module):
         whole = (masks >= _HALF).flatten(2).sum(2)
         stays = candidate & (area > 0) & (whole > 0) & (area / whole.clamp(min=1) >= self.share)
         thing = stays & (label < fusion.num_things_classes)
-        number = thing.cumsum(1) * thing
+        number = thing.long().cumsum(1) * thing.long()
         segment = torch.where(stays, label + number * _OFFSET, fusion.num_classes)  # (B, Q)
         found = segment.gather(1, owner.flatten(1)).unflatten(1, owner.shape[1:])
         if self.filters:

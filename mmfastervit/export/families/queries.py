@@ -49,23 +49,48 @@ class QueryDetector(nn.Module):
         super().__init__()
         self.detector = detector
         head = detector.bbox_head
+        self.is_dino = is_a(detector, "DINO")
         self.most = int(head.test_cfg.get("max_per_img", detector.num_queries))
 
     def forward(self, images: Tensor, size: tuple[int, int]) -> Results:
         """Images (B, C, H, W), of which ``size`` is not padding, to detections."""
         detector: Any = self.detector
         maps = detector.extract_feat(images)
-        encoded, decoded = self._flattened(maps, tuple(images.shape[2:]), size)
-        memory = detector.forward_encoder(**encoded)
+        encoded, shared = self._flattened(maps, tuple(images.shape[2:]), size)
+        memory = detector.forward_encoder(**encoded, **shared)
         queries, _ = detector.pre_decoder(**memory)
-        states = detector.forward_decoder(**decoded, **queries)
-        logits, boxes = (layers[-1] for layers in detector.bbox_head(**states))
+        states, references = self._decoded(queries, encoded["feat_mask"], shared)
+        logits, boxes = (layers[-1] for layers in detector.bbox_head(states, references))
         return self._detections(logits, boxes, size)
+
+    def _decoded(
+        self, queries: dict[str, Any], mask: Tensor | None, shared: dict[str, Any]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """States of queries after each layer, and the references that they looked around.
+
+        Not by ``forward_decoder``, which asks DINO's for the length of the batch.
+        """
+        detector: Any = self.detector
+        refines = self.is_dino or detector.with_box_refine
+        own = "self_attn_mask" if self.is_dino else "query_pos"
+        options = {own: queries.get("query_pos")}  # DINO masks in training alone
+        states, references = detector.decoder(
+            query=queries["query"],
+            value=queries["memory"],
+            key_padding_mask=mask,
+            reference_points=queries["reference_points"],
+            reg_branches=detector.bbox_head.reg_branches if refines else None,
+            **options,
+            **shared,
+        )
+        if self.is_dino:  # which gives the first reference too
+            return states, list(references)
+        return states, [queries["reference_points"], *references]
 
     def _flattened(
         self, maps: Sequence[Tensor], padded: tuple[int, int], size: tuple[int, int]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What the encoder and the decoder take of maps (B, C, h, w) of images with padding."""
+        """Of maps (B, C, h, w): what the encoder takes, and what the decoder takes too."""
         detector: Any = self.detector
         batch = maps[0].shape[0]
         outside = None if padded == tuple(size) else _outside(padded, size)
@@ -89,7 +114,7 @@ class QueryDetector(nn.Module):
         )
         mask = torch.cat(masks, 1) if masks else None
         encoder = dict(feat=torch.cat(features, 1), feat_mask=mask, feat_pos=torch.cat(places, 1))
-        return shared | encoder, shared | dict(memory_mask=mask)
+        return encoder, shared
 
     def _detections(self, logits: Tensor, boxes: Tensor, size: tuple[int, int]) -> Results:
         """The best of queries' logits (B, Q, classes) and boxes (B, Q, 4), relative, by centre."""
