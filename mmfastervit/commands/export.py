@@ -19,6 +19,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +148,7 @@ def tell_checked(checked: export.Checked) -> None:
 def _pictures(folder: str | None, channels: int, side: int) -> list[np.ndarray]:
     """Pictures to check on, (H, W, channels), red first: a folder's, or drawn ones."""
     found = _drawn(channels, side) if folder is None else _read(folder, channels)
-    return [picture for picture, _ in zip(found, range(_PICTURES), strict=False)]
+    return list(islice(found, _PICTURES))
 
 
 def _read(folder: str, channels: int) -> Iterator[np.ndarray]:
@@ -155,6 +156,8 @@ def _read(folder: str, channels: int) -> Iterator[np.ndarray]:
     from mmfastervit.inference.pictures import read_picture
 
     for item in items(find_inputs([folder], sys.stdin.buffer)):
+        if item.fault:
+            raise ValueError(f"--check-on {folder}: {item.told}: {item.fault}")
         picture = read_picture(item.picture, channels)
         yield picture[..., ::-1] if channels == 3 else picture
 

@@ -231,7 +231,9 @@ def _agreements(wanted: Found, offered: Found) -> tuple[np.ndarray, np.ndarray, 
     agree = (overlap >= IOU) & (distance <= SCORE)
     agree &= wanted.labels[:, None] == offered.labels[None]
     if wanted.masks is not None and offered.masks is not None:
-        for one, other in np.argwhere(agree):
+        # mmdet divides by the sides of a box to spread a mask: where one is 0, that says nothing
+        spread = (wanted.boxes[:, 2:] > wanted.boxes[:, :2]).all(1)
+        for one, other in np.argwhere(agree & spread[:, None]):
             agree[one, other] = _same_mask(wanted.masks[one], offered.masks[other])
     return overlap, distance, agree
 
