@@ -77,7 +77,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def prepare(arguments: Namespace) -> Callable[[], int]:
     """What is to be done, once all that a user can get wrong was looked at."""
-    size, is_whole = tuple(arguments.size or SIZE), arguments.part == "model"
+    height, width = arguments.size or SIZE
+    size, is_whole = (height, width), arguments.part == "model"
     for option in _OF_WHOLE if not is_whole else ():
         if getattr(arguments, option):
             raise ValueError(

@@ -1,16 +1,16 @@
 """Building the model of a config, to export it or a part of it."""
 
 import copy
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
-from torch import nn
 
 from mmfastervit.config.mistakes import explain
 
 
-def build_model(cfg: Config) -> nn.Module:
+def build_model(cfg: Config) -> Any:
     """Build the model of a config.
 
     Raises:

@@ -1,5 +1,7 @@
 """What a model's data preprocessor does to pictures, as a module that goes into the file."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,7 +26,7 @@ class Preparation(nn.Module):
         Refused: The preprocessor is of a kind that is not known.
     """
 
-    def __init__(self, preprocessor: nn.Module, takes_uint8: bool):
+    def __init__(self, preprocessor: Any, takes_uint8: bool):
         super().__init__()
         self.takes_uint8 = takes_uint8
         self.size: tuple[int, int] | None = None

@@ -34,9 +34,9 @@ _RGB = 3
 class Whole(Protocol):
     """What is checked: see ``WholeModel``."""
 
-    model: nn.Module
+    model: Any
     preparation: Any
-    results: nn.Module
+    results: Any
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def check(whole: Whole, session: Any, pictures: Sequence[np.ndarray]) -> Checked
     return _check_detections(whole, outputs, pictures, shape)
 
 
-def predicted(model: nn.Module, pictures: Sequence[np.ndarray]) -> list[Any]:
+def predicted(model: Any, pictures: Sequence[np.ndarray]) -> list[Any]:
     """Data samples with what a model itself predicts on pictures, by its ``test_step``.
 
     Args:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ class WholeModel(nn.Module):
         self.adapter = adapter
         self.channels = channels_in(model)
         self.preparation = Preparation(model.data_preprocessor, takes_uint8)
-        self.results = adapter.wrap(model)
+        self.results: Any = adapter.wrap(model)
         self.model = model
 
     def forward(self, pictures: Tensor) -> Results:

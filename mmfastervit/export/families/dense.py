@@ -32,7 +32,7 @@ _SINGLE = ("BaseDenseHead", "GFLHead")
 class DenseDetector(nn.Module):
     """Images to detections of a dense head."""
 
-    def __init__(self, detector: nn.Module):
+    def __init__(self, detector: Any):
         super().__init__()
         self.detector = detector
         head = detector.bbox_head

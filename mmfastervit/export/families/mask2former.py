@@ -28,7 +28,7 @@ class PixelDecoder(nn.Module):
     It has the layers of the decoder that is given, and none of its own.
     """
 
-    def __init__(self, decoder: nn.Module):
+    def __init__(self, decoder: Any):
         super().__init__()
         self.decoder = decoder
 
@@ -37,7 +37,7 @@ class PixelDecoder(nn.Module):
 
         Mask2Former, section 3.2.
         """
-        decoder: Any = self.decoder
+        decoder = self.decoder
         batch, levels = maps[0].shape[0], decoder.num_encoder_levels
         coarse = [(decoder.num_input_levels - i - 1, i) for i in range(levels)]
         sizes = Sizes([maps[level].shape[-2:] for level, _ in coarse])
@@ -53,13 +53,13 @@ class PixelDecoder(nn.Module):
             )
             points.append(grid / (torch.tensor([width, height]) * decoder.strides[level]))
         query = torch.cat(features, 1)
-        points = torch.cat(points)[None, :, None].repeat(batch, 1, levels, 1)
+        reference = torch.cat(points)[None, :, None].repeat(batch, 1, levels, 1)
         memory = decoder.encoder(
             query=query,
             query_pos=torch.cat(places, 1),
             key_padding_mask=torch.zeros(query.shape[:2], dtype=torch.bool),
             spatial_shapes=sizes,
-            reference_points=points,
+            reference_points=reference,
             level_start_index=None,  # of the kernel on a GPU
             valid_ratios=query.new_ones(batch, levels, 2),
         ).transpose(1, 2)
@@ -92,7 +92,7 @@ class Mask2FormerDetector(nn.Module):
     there is nothing.
     """
 
-    def __init__(self, detector: nn.Module):
+    def __init__(self, detector: Any):
         super().__init__()
         self.detector = detector
         config = detector.panoptic_fusion_head.test_cfg
@@ -109,7 +109,7 @@ class Mask2FormerDetector(nn.Module):
 
     def forward(self, images: Tensor, size: tuple[int, int]) -> Results:
         """Images (B, C, H, W), of which ``size`` is not padding, to results."""
-        head: Any = self.detector.panoptic_head
+        head = self.detector.panoptic_head
         with numbers_in(head):
             logits, masks = head(self.detector.extract_feat(images), None)
         results = self._objects(logits[-1], masks[-1], images, size) if self.gives_objects else {}
@@ -122,7 +122,7 @@ class Mask2FormerDetector(nn.Module):
         self, logits: Tensor, masks: Tensor, images: Tensor, size: tuple[int, int]
     ) -> Results:
         """Detections of logits (B, Q, classes + 1) and masks (B, Q, h, w)."""
-        fusion: Any = self.detector.panoptic_fusion_head
+        fusion = self.detector.panoptic_fusion_head
         scores = logits.softmax(-1)[..., :-1]
         scores, places = scores.flatten(1).topk(self.most, 1)
         labels, which = places % fusion.num_classes, places // fusion.num_classes
@@ -144,7 +144,7 @@ class Mask2FormerDetector(nn.Module):
         A pixel goes to the query that is surest of it, so that queries do not overlap, and all that
         goes from one to the next is how many things there have been.
         """
-        fusion: Any = self.detector.panoptic_fusion_head
+        fusion = self.detector.panoptic_fusion_head
         score, label = scores.max(-1)  # (B, Q)
         candidate = (label != fusion.num_classes) & (score > self.threshold)
         shares = torch.where(candidate[..., None, None], score[..., None, None] * masks, NONE)

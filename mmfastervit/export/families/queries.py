@@ -45,7 +45,7 @@ class Sizes:
 class QueryDetector(nn.Module):
     """Images to detections of a transformer with deformable attention."""
 
-    def __init__(self, detector: nn.Module):
+    def __init__(self, detector: Any):
         super().__init__()
         self.detector = detector
         head = detector.bbox_head
@@ -54,7 +54,7 @@ class QueryDetector(nn.Module):
 
     def forward(self, images: Tensor, size: tuple[int, int]) -> Results:
         """Images (B, C, H, W), of which ``size`` is not padding, to detections."""
-        detector: Any = self.detector
+        detector = self.detector
         maps = detector.extract_feat(images)
         encoded, shared = self._flattened(maps, tuple(images.shape[2:]), size)
         memory = detector.forward_encoder(**encoded, **shared)
@@ -70,7 +70,7 @@ class QueryDetector(nn.Module):
 
         Not by ``forward_decoder``, which asks DINO's for the length of the batch.
         """
-        detector: Any = self.detector
+        detector = self.detector
         refines = self.is_dino or detector.with_box_refine
         own = "self_attn_mask" if self.is_dino else "query_pos"
         options = {own: queries.get("query_pos")}  # DINO masks in training alone
@@ -91,7 +91,7 @@ class QueryDetector(nn.Module):
         self, maps: Sequence[Tensor], padded: tuple[int, int], size: tuple[int, int]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Of maps (B, C, h, w): what the encoder takes, and what the decoder takes too."""
-        detector: Any = self.detector
+        detector = self.detector
         batch = maps[0].shape[0]
         outside = None if padded == tuple(size) else _outside(padded, size)
         features, places, masks, ratios = [], [], [], []
@@ -118,7 +118,7 @@ class QueryDetector(nn.Module):
 
     def _detections(self, logits: Tensor, boxes: Tensor, size: tuple[int, int]) -> Results:
         """The best of queries' logits (B, Q, classes) and boxes (B, Q, 4), relative, by centre."""
-        head: Any = self.detector.bbox_head
+        head = self.detector.bbox_head
         if head.loss_cls.use_sigmoid:
             scores, places = logits.sigmoid().flatten(1).topk(self.most, 1)
             labels, which = places % head.num_classes, places // head.num_classes

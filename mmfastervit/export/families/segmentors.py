@@ -1,5 +1,7 @@
 """Encoder-decoder segmentors of mmseg, from UperNet to SegFormer: class maps, or logits."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -21,7 +23,7 @@ class Segmentor(nn.Module):
 
     gives_logits = False
 
-    def __init__(self, segmentor: nn.Module):
+    def __init__(self, segmentor: Any):
         super().__init__()
         self.segmentor = segmentor
         mode = segmentor.test_cfg.get("mode", "whole")

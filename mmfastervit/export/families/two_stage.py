@@ -36,7 +36,7 @@ _RPN_WHERE, _ROI_WHERE = "model.test_cfg.rpn", "model.test_cfg.rcnn"
 class Proposals(nn.Module):
     """Maps to boxes that may hold an object: what mmdet's ``RPNHead`` predicts."""
 
-    def __init__(self, head: nn.Module):
+    def __init__(self, head: Any):
         super().__init__()
         self.head = head
         check_coder(head.bbox_coder, "model.rpn_head.bbox_coder")
@@ -81,7 +81,7 @@ class Extractor(nn.Module):
     is a box of no area, which costs nothing.
     """
 
-    def __init__(self, extractor: nn.Module, where: str):
+    def __init__(self, extractor: Any, where: str):
         super().__init__()
         self.extractor = extractor
         layers = list(extractor.roi_layers)
@@ -128,7 +128,7 @@ class TwoStageDetector(nn.Module):
         mask_threshold: From which probability on a pixel belongs to an object.
     """
 
-    def __init__(self, detector: nn.Module):
+    def __init__(self, detector: Any):
         super().__init__()
         self.detector = detector
         head = detector.roi_head
@@ -175,7 +175,8 @@ class TwoStageDetector(nn.Module):
         self, maps: Sequence[Tensor], boxes: Tensor, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Boxes before the last stage, mean logits of all stages, and the last one's deltas."""
-        heads, total = self._each("bbox_head"), None
+        heads = self._each("bbox_head")
+        total: Tensor | None = None
         for stage, (head, extractor) in enumerate(zip(heads, self.box_extractors, strict=True)):
             features = extractor(maps, boxes)
             if self.detector.roi_head.with_shared_head:
@@ -184,6 +185,7 @@ class TwoStageDetector(nn.Module):
             total = logits if total is None else total + logits
             if stage < len(heads) - 1:
                 boxes = self._regressed(head, boxes, logits, deltas, size)
+        assert total is not None  # there is a stage
         return boxes, total / len(heads), deltas
 
     def _regressed(
@@ -222,7 +224,8 @@ class TwoStageDetector(nn.Module):
     def _masks(self, maps: Sequence[Tensor], results: Results) -> Tensor:
         """(B, N, h, w): probabilities over the area of each detection."""
         boxes, labels = results["boxes"], results["labels"]
-        heads, total = self._each("mask_head"), None
+        heads = self._each("mask_head")
+        total: Tensor | None = None
         for head, extractor in zip(heads, self.mask_extractors, strict=True):
             features = extractor(maps, boxes)
             if self.detector.roi_head.with_shared_head:
@@ -230,12 +233,12 @@ class TwoStageDetector(nn.Module):
             masks = head(features).sigmoid()  # (B * N, classes, h, w)
             total = masks if total is None else total + masks
         assert total is not None  # there is a head
-        total = total / len(heads)
+        mean = total / len(heads)
         if heads[-1].class_agnostic:
-            chosen = total[:, 0]
+            chosen = mean[:, 0]
         else:
             index = labels.reshape(-1, 1, 1, 1).clamp(min=0)
-            chosen = total.gather(1, index.expand(-1, 1, *total.shape[2:]))[:, 0]
+            chosen = mean.gather(1, index.expand(-1, 1, *mean.shape[2:]))[:, 0]
         chosen = chosen.reshape(*labels.shape, *chosen.shape[1:])
         return torch.where((labels >= 0)[..., None, None], chosen, 0.0)
 
