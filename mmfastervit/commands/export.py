@@ -1,19 +1,28 @@
 """Write a model as an ONNX file, checked by ONNX Runtime before it is there.
 
-The file takes images as the model's layers do: float32 (B, C, H, W), already normalised as the
-config's data_preprocessor does (mean, std) and in the channel order it makes (bgr_to_rgb: RGB);
-the data_preprocessor itself is left out.
+--part model writes a whole detector or segmentor: pictures in, results out. Detections are boxes
+(B, N, 4) in pixels of the pictures, scores (B, N), labels (B, N) and count (B,), how many of the N
+there are; masks (B, N, h, w) are over the area of each box (mmfastervit.export.paste_masks). Class
+maps are classes (B, H, W). With --uint8 pictures are uint8 (B, H, W, 3), red first, and prepared in
+the file; without, they are prepared as below.
+
+The other parts take images as the model's layers do: float32 (B, C, H, W), already normalised as
+the config's data_preprocessor does (mean, std) and in the channel order it makes (bgr_to_rgb: RGB).
 
 Examples:
     mmfastervit export CONFIG CHECKPOINT --out backbone.onnx
     mmfastervit export configs/det/NAME.py CHECKPOINT --part neck --out neck.onnx
-    mmfastervit export configs/seg/NAME.py CHECKPOINT --part model --out upernet.onnx
+    mmfastervit export CONFIG CHECKPOINT --part model --uint8 --check-on PICTURES --out model.onnx
 """
 
+import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
-from torch import nn
+import numpy as np
 
 from mmfastervit import export
 from mmfastervit.engine.options import load_config
@@ -22,6 +31,8 @@ from mmfastervit.models import deploy
 from .arguments import CommandFailed, add_config_options, check_writable, told_as
 
 SIZE = (512, 512)
+_PICTURES = 6  # to check on, so that batches differ
+_OF_WHOLE = ("size", "one_size", "uint8", "logits", "check_on")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -32,49 +43,91 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--part",
         choices=export.PARTS,
         default="backbone",
-        help="the backbone, backbone and neck of a detector (both for any batch, height and width),"
-        " or a whole segmentor at one size (default: backbone)",
+        help="the backbone, backbone and neck of a detector, or the whole model"
+        " (default: backbone)",
     )
     parser.add_argument(
         "--size",
         nargs=2,
         type=int,
         metavar=("H", "W"),
-        help=f"image size of --part model (default: {SIZE[0]} {SIZE[1]})",
+        help="size of the pictures that --part model is checked on, and made for where it can't be "
+        f"for any (default: {SIZE[0]} {SIZE[1]})",
+    )
+    parser.add_argument(
+        "--one-size",
+        action="store_true",
+        help="make --part model for pictures of --size alone, which takes a fraction of the time",
+    )
+    parser.add_argument(
+        "--uint8",
+        action="store_true",
+        help="--part model takes pictures as a decoder gives them: uint8 (B, H, W, 3), red first",
+    )
+    parser.add_argument(
+        "--logits", action="store_true", help="--part model of a segmentor gives logits, not maps"
+    )
+    parser.add_argument(
+        "--check-on",
+        metavar="FOLDER",
+        help="pictures to check --part model on (default: drawn shapes)",
     )
     add_config_options(parser)
 
 
-def prepare(arguments: Namespace) -> tuple[nn.Module, Path, tuple[int, int] | None]:
-    """What is exported, deployed; where to; and for images of which size, None for any."""
-    size, is_whole = arguments.size, arguments.part == "model"
-    if size and not is_whole:
-        raise ValueError(
-            f"--size is for --part model: --part {arguments.part} takes images of any size"
-        )
-    if size and min(size) < 1:
-        raise ValueError(f"--size takes a height and a width of at least 1, not {size}")
+def prepare(arguments: Namespace) -> Callable[[], int]:
+    """What is to be done, once all that a user can get wrong was looked at."""
+    height, width = arguments.size or SIZE
+    size, is_whole = (height, width), arguments.part == "model"
+    for option in _OF_WHOLE if not is_whole else ():
+        if getattr(arguments, option):
+            raise ValueError(
+                f"--{option.replace('_', '-')} is for --part model: --part {arguments.part} takes "
+                "normalised images of any size"
+            )
+    if min(size) < 1:
+        raise ValueError(f"--size takes a height and a width of at least 1, not {list(size)}")
     check_writable("--out", arguments.out)
     export.require_packages()
     cfg = load_config(arguments.config, arguments.cfg_options)
-    module = deploy(export.build_part(cfg, arguments.part, arguments.checkpoint))
-    return module, arguments.out, tuple(size or SIZE) if is_whole else None
+    if not is_whole:
+        module = deploy(export.build_part(cfg, arguments.part, arguments.checkpoint))
+        return partial(_write_part, module, arguments.out)
+    whole = export.build_whole(cfg, arguments.checkpoint, arguments.uint8, arguments.logits)
+    pictures = _pictures(arguments.check_on, whole.channels, max(size))
+    any_size = not arguments.one_size
+    return partial(_write_whole, whole, arguments.out, size, pictures, any_size)
 
 
-def run(prepared: tuple[nn.Module, Path, tuple[int, int] | None]) -> int:
-    """Write the file, telling each difference that was found.
+def run(write: Callable[[], int]) -> int:
+    """Write the file, telling what was compared.
 
     Raises:
         CommandFailed: ONNX Runtime computes something else than torch.
     """
-    module, out, size = prepared
-    traced, unseen = export.TRACED, export.UNSEEN
-    if size is not None:
-        traced, unseen = (1, *size), ()
     with told_as(CommandFailed, ArithmeticError):
-        largest = export.export_onnx(module, out, traced, unseen, report=tell)
+        return write()
+
+
+def _write_part(module: export.MapsOf, out: Path) -> int:
+    largest = export.export_onnx(module, out, export.TRACED, export.UNSEEN, report=tell)
     limit = export.TOLERANCE
     print(f"{out}: largest difference {largest:.1e} of the largest value, below {limit}")
+    return 0
+
+
+def _write_whole(
+    whole: export.WholeModel,
+    out: Path,
+    size: tuple[int, int],
+    pictures: list[np.ndarray],
+    any_size: bool,
+) -> int:
+    with told_as(CommandFailed, ValueError):  # it can't be traced
+        written = export.export_whole(whole, out, size, pictures, tell_checked, any_size)
+    print(f"{out}: takes {written.sizes}")
+    if written.reason:
+        print(f"not more, as {written.reason}", file=sys.stderr)
     return 0
 
 
@@ -82,3 +135,39 @@ def tell(difference: export.Difference) -> None:
     """Print one difference."""
     shape = "x".join(map(str, difference.shape))
     print(f"images of {shape}: ONNX Runtime differs by {difference.largest:.1e}", flush=True)
+
+
+def tell_checked(checked: export.Checked) -> None:
+    """Print what came out of one batch."""
+    shape = "x".join(map(str, checked.shape))
+    text = f"pictures of {shape}: {checked.compared} {checked.kind} found again, {checked.worst}"
+    if checked.shaky:
+        text += f"; {checked.shaky} hang on rounding in the model itself and are left out"
+    print(text, flush=True)
+
+
+def _pictures(folder: str | None, channels: int, side: int) -> list[np.ndarray]:
+    """Pictures to check on, (H, W, channels), red first: a folder's, or drawn ones."""
+    found = _drawn(channels, side) if folder is None else _read(folder, channels)
+    return list(islice(found, _PICTURES))
+
+
+def _read(folder: str, channels: int) -> Iterator[np.ndarray]:
+    from mmfastervit.inference.inputs import find_inputs, items
+    from mmfastervit.inference.pictures import read_picture
+
+    for item in items(find_inputs([folder], sys.stdin.buffer)):
+        if item.fault:
+            raise ValueError(f"--check-on {folder}: {item.told}: {item.fault}")
+        picture = read_picture(item.picture, channels)
+        yield picture[..., ::-1] if channels == 3 else picture
+
+
+def _drawn(channels: int, side: int) -> Iterator[np.ndarray]:
+    from mmfastervit.datasets.shapes import render_scene
+    from mmfastervit.datasets.shapes.scene import MIN_SIZE
+
+    random = np.random.default_rng(0)
+    while True:
+        layers = [render_scene(random, max(side, MIN_SIZE)).image for _ in range(-(-channels // 3))]
+        yield np.concatenate(layers, -1)[..., :channels]

@@ -1,4 +1,4 @@
-"""ONNX files: any size, checked before they are written, and clear words when not possible."""
+"""ONNX files of parts: any size, checked before they are written, clear words when not possible."""
 
 from pathlib import Path
 from runpy import run_path
@@ -6,13 +6,14 @@ from runpy import run_path
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import MODELS
 from torch import nn
 
-from mmfastervit import FasterViT, export
+from mmfastervit import FasterViT
 from mmfastervit.checkpoint.names import to_published
-from mmfastervit.export import MapsOf, build_part, export_onnx, require_packages
+from mmfastervit.export import MapsOf, build_part, export_onnx, require_packages, writing
 
-TOOL = Path(__file__).resolve().parents[1] / "tools/export_onnx.py"
+TOOL = Path(__file__).resolve().parents[2] / "tools/export_onnx.py"
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def build(small_arch, monkeypatch):
     """Build a part of a detector from a checkpoint."""
 
     def build(part: str, checkpoint: str, arch: dict | None = small_arch) -> MapsOf:
-        monkeypatch.setattr(export.MODELS, "build", lambda cfg: Detector(arch, classes=5))
+        monkeypatch.setattr(MODELS, "build", lambda cfg: Detector(arch, classes=5))
         return build_part(Config(dict(model=dict(type="X"))), part, str(checkpoint))
 
     return build
@@ -89,17 +90,17 @@ def test_a_difference_in_a_later_output_leaves_no_file(factor, message, tmp_path
 
 
 def test_missing_packages_are_named_with_their_extra(monkeypatch):
-    monkeypatch.setattr(export, "find_spec", lambda name: None)
+    monkeypatch.setattr(writing, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"onnx, onnxscript, onnxruntime.*mmfastervit\[export\]"):
         require_packages()
 
 
 @pytest.mark.parametrize(
     ("part", "message"),
-    [("head", "part must be one of"), ("neck", "has no neck"), ("model", "of segmentors only")],
+    [("head", "part must be one of"), ("neck", "has no neck")],
 )
 def test_parts_that_a_model_has_not_are_refused(part, message, monkeypatch):
-    monkeypatch.setattr(export.MODELS, "build", lambda cfg: nn.Identity())
+    monkeypatch.setattr(MODELS, "build", lambda cfg: nn.Identity())
     with pytest.raises(ValueError, match=message):
         build_part(Config(dict(model=dict(type="X"))), part)
 
@@ -166,6 +167,8 @@ def test_configs_without_a_model_are_refused_in_one_line(config, message):
     ("options", "message"),
     [
         (["--out", "x.onnx", "--size", "64", "64"], "--size is for --part model"),
+        (["--out", "x.onnx", "--uint8"], "--uint8 is for --part model"),
+        (["--out", "x.onnx", "--check-on", "."], "--check-on is for --part model"),
         (["--out", "x.onnx", "--part", "model", "--size", "0", "64"], "at least 1"),
         (["--out", "."], "is a folder"),
         (["--out", "nowhere/x.onnx"], "no folder nowhere"),

@@ -1,37 +1,32 @@
-"""ONNX files of a backbone, a backbone with its neck, or a segmentor, checked by ONNX Runtime."""
+"""ONNX files of a backbone, or of a backbone with its neck, checked by ONNX Runtime."""
 
-import os
-import tempfile
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.model import BaseModel
-from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
 from mmfastervit.checkpoint.content import unwrap
 from mmfastervit.checkpoint.fitting import fit, weights_of
+from mmfastervit.checkpoint.loading import load_backbone
 from mmfastervit.checkpoint.reading import read_source
-from mmfastervit.config.mistakes import explain
+from mmfastervit.logs import warnings_only
+from mmfastervit.models import FasterViT
+from mmfastervit.models.channels import channels_in
 
-from .checkpoint import load_backbone
-from .logs import warnings_only
-from .models import FasterViT
-from .models.channels import channels_in
+from .building import build_model
+from .writing import Session, beside, require_packages, trace
 
-PARTS = ("backbone", "neck", "model")
-OPSET = 18
-PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+PARTS = ("backbone", "neck")
 # Images and their height and width. Both sides of those to trace with have padded windows and
 # several of them in every stage.
 TRACED: Sequence[int] = (2, 250, 330)
 UNSEEN: Sequence[Sequence[int]] = ((1, 224, 224), (2, 96, 417), (3, 353, 129))
 TOLERANCE = 1e-3
+ANY_SIZE = {0: "batch", 2: "height", 3: "width"}
 
 
 class Difference(NamedTuple):
@@ -54,34 +49,12 @@ class MapsOf(nn.Module):
         return tuple(maps if self.neck is None else self.neck(maps))
 
 
-class LogitsOf(nn.Module):
-    """Images to a segmentor's class logits at the size of the images."""
-
-    def __init__(self, segmentor: BaseModel):
-        super().__init__()
-        self.segmentor = segmentor
-
-    def forward(self, images: Tensor) -> tuple[Tensor]:
-        size = tuple(images.shape[2:])
-        return (self.segmentor.encode_decode(images, [dict(img_shape=size, pad_shape=size)]),)
-
-
-def require_packages() -> None:
-    """Raise ValueError, naming the extra that brings them, unless the ONNX packages are here."""
-    missing = [name for name in PACKAGES if find_spec(name) is None]
-    if missing:
-        raise ValueError(
-            f"exporting needs {', '.join(missing)}: pip install 'mmfastervit[export]', or in a "
-            "checkout pip install -e '.[export]'"
-        )
-
-
 def build_part(cfg: Config, part: str, checkpoint: str | None = None) -> nn.Module:
-    """Build what is exported of a config's model, in eval mode.
+    """Build a backbone, or a backbone and its neck, of a config's model, in eval mode.
 
     Args:
         cfg: Config of a detector or segmentor.
-        part: 'backbone', 'neck' (backbone and neck of a detector) or 'model' (a segmentor).
+        part: 'backbone' or 'neck' (backbone and neck of a detector).
         checkpoint: File, URL or ``mmfastervit://NAME``, see :func:`load_part`; None for the weights
             of ``init_cfg`` as in the first training step.
 
@@ -95,30 +68,16 @@ def build_part(cfg: Config, part: str, checkpoint: str | None = None) -> nn.Modu
     """
     if part not in PARTS:
         raise ValueError(f"part must be one of {PARTS}, not {part!r}")
-    if not cfg.get("model"):
-        raise ValueError("this config has no model")
-    init_default_scope(cfg.get("default_scope", "mmengine"))
-    try:
-        model = MODELS.build(cfg.model)
-    except Exception as error:  # a config is a program, and a model of a zoo may raise anything
-        raise ValueError(explain(error, cfg)) from error
+    model = build_model(cfg)
     if part == "neck" and getattr(model, "neck", None) is None:
         raise ValueError(f"this {type(model).__name__} has no neck; take --part backbone")
-    if part == "model" and not hasattr(model, "encode_decode"):
-        raise ValueError(
-            f"a whole model is exported of segmentors only, and this is a {type(model).__name__}; "
-            "take --part neck or --part backbone"
-        )
-    whole = part == "model"
-    if whole:
-        model.auxiliary_head = None  # it serves training only
-    maps = None if whole else MapsOf(model.backbone, model.neck if part == "neck" else None)
+    maps = MapsOf(model.backbone, model.neck if part == "neck" else None)
     if checkpoint is None:
         with warnings_only():
             model.init_weights()
     else:
-        load_part(maps or model, part, checkpoint)
-    return (maps or LogitsOf(model)).eval()
+        load_part(maps, part, checkpoint)
+    return maps.eval()
 
 
 def load_part(exported: nn.Module, part: str, checkpoint: str) -> None:
@@ -173,11 +132,10 @@ def export_onnx(
         ArithmeticError: A difference exceeds ``TOLERANCE`` or is not a number, or shapes differ.
     """
     require_packages()
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        path = Path(folder, out.name)
+    with beside(out) as path:
         channels = channels_in(module)
         shape, *others = ((batch, channels, *size) for batch, *size in (traced, *unseen))
-        trace(module, torch.randn(*shape), is_dynamic=bool(unseen)).save(str(path))
+        trace(module, torch.randn(*shape), ANY_SIZE if unseen else {}).save(str(path))
         differences = [compare(module, path, each) for each in (shape, *others)]
         for difference in differences:
             report(difference)
@@ -187,29 +145,7 @@ def export_onnx(
                 f"ONNX Runtime differs from torch by {largest:.1e} of the largest value, more than "
                 f"{TOLERANCE:.0e}: {out} is not written"
             )
-        # weights beyond protobuf's 2 GB stand in a file of their own, which must be there first
-        for file in sorted(Path(folder).iterdir(), key=lambda file: file == path):
-            os.replace(file, out.parent / file.name)
     return largest
-
-
-def trace(module: nn.Module, images: Tensor, is_dynamic: bool) -> torch.onnx.ONNXProgram:
-    """Trace a module into an ONNX program with inputs 'images' and outputs 'output0', ..."""
-    with torch.no_grad():
-        names = [f"output{i}" for i in range(len(module(images)))]
-    axes = {0: "batch", 2: "height", 3: "width"}
-    program = torch.onnx.export(
-        module,
-        (images,),
-        input_names=["images"],
-        output_names=names,
-        dynamic_shapes=(axes,) if is_dynamic else None,
-        opset_version=OPSET,
-        dynamo=True,
-        verbose=False,
-    )
-    assert program is not None  # it is where no file is given
-    return program
 
 
 @torch.no_grad()
@@ -219,11 +155,8 @@ def compare(module: nn.Module, path: Path, shape: Sequence[int]) -> Difference:
     Raises:
         ArithmeticError: Their outputs are not of the same shapes.
     """
-    from onnxruntime import InferenceSession
-
     images = torch.randn(*shape)
-    session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    actual = session.run(None, {session.get_inputs()[0].name: images.numpy()})
+    actual = list(Session(path)(images.numpy()).values())
     expected = [output.numpy() for output in module(images)]
     shapes = [[output.shape for output in outputs] for outputs in (actual, expected)]
     if shapes[0] != shapes[1]:

@@ -1,0 +1,5 @@
+"""The families of models that this package knows how to export whole."""
+
+from . import dense, mask2former, queries, segmentors, two_stage
+
+__all__ = ["dense", "mask2former", "queries", "segmentors", "two_stage"]

@@ -1,0 +1,316 @@
+"""Whether a file finds on pictures what the model itself predicts there.
+
+A model may hang on the last digit: of two boxes of nearly one score one drops the other, or is the
+hundredth and the other left out. Such a detection is no fault of the file. It is told from a fault
+by the model itself: its own ``predict``, run again on the picture with noise of the size of
+rounding, loses or gains it as well. How many of these there were is told with every check.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from .adapters import is_a
+from .pasting import paste_masks
+
+FLOOR = 0.05  # detections of higher scores are looked for
+IOU = 0.99
+SCORE = 1e-3
+PIXELS = 0.999  # of a class map
+LOGITS = 1e-3  # of the largest
+SHAKY = 0.1  # of detections may hang on rounding
+_NOISE = 2e-3  # in steps of the 256 of a picture: a hundred-thousandth of what it is worth
+_TRIES = 5
+_SAME_CORNER = 0.05  # px, of boxes that are too thin to have an IoU
+_SAME_PIXELS = 4  # of a mask, which rounding may turn
+_RGB = 3
+
+
+class Whole(Protocol):
+    """What is checked: see ``WholeModel``."""
+
+    model: Any
+    preparation: Any
+    results: Any
+
+
+@dataclass(frozen=True)
+class Found:
+    """Detections on one picture.
+
+    Attributes:
+        boxes: (N, 4), in pixels.
+        scores: (N,).
+        labels: (N,).
+        masks: (N, H, W), bool; None where there are none.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+    masks: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What came out of one batch.
+
+    Attributes:
+        shape: Of the batch: how many pictures, their height and width.
+        compared: Detections, or pixels, that were compared.
+        shaky: Detections that the model itself loses or gains by rounding, and are left out.
+        kind: What was compared.
+        worst: The worst of what was found again, in words.
+    """
+
+    shape: tuple[int, int, int]
+    compared: int
+    shaky: int
+    kind: str
+    worst: str
+
+
+def fitted(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture (H, W, C) scaled to a height and width."""
+    height, width = size
+    scaled = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+    return scaled.reshape(height, width, -1)
+
+
+def check(whole: Whole, session: Any, pictures: Sequence[np.ndarray]) -> Checked:
+    """Compare what a file and the model find on a batch of pictures of one size.
+
+    Args:
+        whole: The model.
+        session: The file, from an array of pictures to a dict of arrays.
+        pictures: uint8 (H, W, C), red first.
+
+    Raises:
+        ArithmeticError: They differ.
+    """
+    batch = np.stack(pictures)
+    if not whole.preparation.takes_uint8:
+        batch = whole.preparation.normalised(torch.from_numpy(batch)).numpy()
+    outputs = session(batch)
+    shape = (len(pictures), *pictures[0].shape[:2])
+    if "boxes" not in outputs:
+        return _check_maps(whole, outputs, pictures, shape)
+    if "segments" in outputs:
+        _check_maps(whole, outputs, pictures, shape)
+    return _check_detections(whole, outputs, pictures, shape)
+
+
+def predicted(model: Any, pictures: Sequence[np.ndarray]) -> list[Any]:
+    """Data samples with what a model itself predicts on pictures, by its ``test_step``.
+
+    Args:
+        model: A detector or segmentor of mm, in eval mode.
+        pictures: (H, W, C) of one size, red first where there are three channels.
+    """
+    size = pictures[0].shape[:2]
+    inputs, samples = [], []
+    for picture in pictures:
+        ordered = picture[..., ::-1] if picture.shape[2] == _RGB else picture
+        inputs.append(torch.from_numpy(np.ascontiguousarray(ordered.transpose(2, 0, 1))))
+        meta = dict(
+            img_id=0, img_path="", ori_shape=size, img_shape=size, pad_shape=size,
+            scale_factor=(1.0, 1.0), flip=False, flip_direction=None,
+        )  # fmt: skip
+        samples.append(_sample(model, meta))
+    with torch.no_grad():
+        return model.test_step(dict(inputs=inputs, data_samples=samples))
+
+
+def _sample(model: nn.Module, meta: dict) -> Any:
+    if is_a(model, "BaseSegmentor"):
+        from mmseg.structures import SegDataSample as Sample
+    else:
+        from mmdet.structures import DetDataSample as Sample
+    return Sample(metainfo=meta)
+
+
+def _shaken(pictures: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
+    """Pictures with noise of the size of rounding."""
+    random = np.random.default_rng(seed)
+    return [
+        picture + _NOISE * random.standard_normal(picture.shape, np.float32) for picture in pictures
+    ]
+
+
+def _of_sample(sample: Any) -> Found:
+    found = sample.pred_instances
+    boxes = getattr(found.bboxes, "tensor", found.bboxes)
+    masks = found.get("masks")
+    if isinstance(masks, torch.Tensor):
+        masks = masks.numpy()
+    return Found(boxes.numpy(), found.scores.numpy(), found.labels.numpy(), masks)
+
+
+def _of_outputs(
+    outputs: dict[str, np.ndarray], image: int, size: tuple[int, int], threshold: float
+) -> Found:
+    count = int(outputs["count"][image])
+    boxes, scores, labels = (outputs[name][image, :count] for name in ("boxes", "scores", "labels"))
+    masks = None
+    if "masks" in outputs:
+        masks = outputs["masks"][image, :count]
+        if masks.dtype != bool:
+            masks = paste_masks(masks, boxes, size, threshold)
+    return Found(boxes, scores, labels, masks)
+
+
+def _check_detections(
+    whole: Whole,
+    outputs: dict[str, np.ndarray],
+    pictures: Sequence[np.ndarray],
+    shape: tuple[int, int, int],
+) -> Checked:
+    model = whole.model
+    theirs = [_of_sample(sample) for sample in predicted(model, pictures)]
+    threshold = getattr(whole.results, "mask_threshold", 0.5)
+    ours = [_of_outputs(outputs, image, shape[1:], threshold) for image in range(len(pictures))]
+    floor = FLOOR if any((one.scores > FLOOR).any() for one in theirs) else 0.0
+    pairs = list(zip(ours, theirs, strict=True))
+    lost = [_unmatched(wanted, offered, floor) for offered, wanted in pairs]
+    extra = [_unmatched(wanted, offered, floor) for wanted, offered in pairs]
+    total = sum(int((one.scores > floor).sum()) for one in theirs)
+    shaky = sum(map(len, lost)) + sum(map(len, extra))
+    if shaky:
+        again = [
+            [_of_sample(sample) for sample in predicted(model, _shaken(pictures, seed))]
+            for seed in range(_TRIES)
+        ]
+        for image, (our, their) in enumerate(pairs):
+            tries = [one[image] for one in again]
+            # what the model itself does not find each time, and what it finds at times
+            unsure = [set(_unmatched(their, one, floor)) for one in tries]
+            missing = set(lost[image]) - set().union(*unsure)
+            added = set(extra[image]).intersection(*(_unmatched(our, one, floor) for one in tries))
+            if missing or added:
+                raise ArithmeticError(_told(their, our, missing, added, image, shape))
+    sure = total - sum(map(len, lost))
+    if shaky > SHAKY * max(total, 1) and shaky > 1:
+        raise ArithmeticError(
+            f"of {total} detections {shaky} hang on rounding: the model itself finds others when "
+            f"the pictures change by a hundred-thousandth. So the file can't be told right or "
+            "wrong; check a trained model, on pictures of its kind (--check-on)"
+        )
+    worst = [_worst(wanted, offered, floor) for offered, wanted in pairs]
+    overlap = min((one[0] for one in worst), default=1.0)
+    score = max((one[1] for one in worst), default=0.0)
+    kind = f"detections over {floor}" if floor else "detections, none over 0.05"
+    told = f"IoU of at least {overlap:.4f}, scores within {score:.1e}"
+    return Checked(shape, sure, shaky, kind, told)
+
+
+def _told(
+    their: Found, our: Found, missing: set[int], added: set[int], image: int, shape: tuple
+) -> str:
+    """What differs, by the detection of the highest score."""
+    found, which, who = (their, missing, "the model") if missing else (our, added, "ONNX Runtime")
+    place = min(which)
+    box = ", ".join(f"{value:.1f}" for value in found.boxes[place])
+    other = "ONNX Runtime" if missing else "the model"
+    return (
+        f"on picture {image + 1} of a batch of {'x'.join(map(str, shape))} {who} finds label "
+        f"{found.labels[place]} with score {found.scores[place]:.4f} at ({box}), which {other} does"
+        f" not (IoU {IOU}, score within {SCORE}); {len(missing) + len(added)} such differences: "
+        "the file is not written"
+    )
+
+
+def _agreements(wanted: Found, offered: Found) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Overlap, distance of scores and whether they agree, all (wanted, offered)."""
+    overlap = _overlaps(wanted.boxes, offered.boxes)
+    distance = np.abs(wanted.scores[:, None] - offered.scores[None])
+    agree = (overlap >= IOU) & (distance <= SCORE)
+    agree &= wanted.labels[:, None] == offered.labels[None]
+    if wanted.masks is not None and offered.masks is not None:
+        # mmdet divides by the sides of a box to spread a mask: where one is 0, that says nothing
+        spread = (wanted.boxes[:, 2:] > wanted.boxes[:, :2]).all(1)
+        for one, other in np.argwhere(agree & spread[:, None]):
+            agree[one, other] = _same_mask(wanted.masks[one], offered.masks[other])
+    return overlap, distance, agree
+
+
+def _unmatched(wanted: Found, offered: Found, floor: float) -> list[int]:
+    """Which of the wanted detections of scores over a floor are not among the offered ones.
+
+    Each of these serves one; those of the highest scores choose first.
+    """
+    overlap, _, agree = _agreements(wanted, offered)
+    free = np.ones(len(offered.scores), bool)
+    missing = []
+    for place in np.flatnonzero(wanted.scores > floor):
+        able = agree[place] & free
+        if able.any():
+            free[np.argmax(np.where(able, overlap[place], -1.0))] = False
+        else:
+            missing.append(int(place))
+    return missing
+
+
+def _worst(wanted: Found, offered: Found, floor: float) -> tuple[float, float]:
+    """The smallest overlap and the largest distance of scores of what was found again."""
+    overlap, distance, agree = _agreements(wanted, offered)
+    rows = (wanted.scores > floor) & agree.any(1)
+    if not rows.any():
+        return 1.0, 0.0
+    partner = np.where(agree, overlap, -1.0).argmax(1)
+    places = np.flatnonzero(rows)
+    chosen = partner[places]
+    return float(overlap[places, chosen].min()), float(distance[places, chosen].max())
+
+
+def _overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """IoU of boxes (N, 4) and (M, 4), as (N, M); 1 where all corners are the same."""
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    inside = np.clip(high - low, 0, None).prod(-1)
+    areas = [np.clip(boxes[:, 2:] - boxes[:, :2], 0, None).prod(-1) for boxes in (first, second)]
+    union = areas[0][:, None] + areas[1][None] - inside
+    same = np.abs(first[:, None] - second[None]).max(-1, initial=0.0) <= _SAME_CORNER
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(same, 1.0, np.nan_to_num(inside / union))
+
+
+def _same_mask(first: np.ndarray, second: np.ndarray) -> bool:
+    differing = int((first != second).sum())
+    return differing <= max(_SAME_PIXELS, (1 - IOU) * int((first | second).sum()))
+
+
+def _check_maps(
+    whole: Whole,
+    outputs: dict[str, np.ndarray],
+    pictures: Sequence[np.ndarray],
+    shape: tuple[int, int, int],
+) -> Checked:
+    samples = predicted(whole.model, pictures)
+    if "logits" in outputs:
+        theirs = np.stack([sample.seg_logits.data.numpy() for sample in samples])
+        largest = float(np.abs(outputs["logits"] - theirs).max() / np.abs(theirs).max())
+        if not largest <= LOGITS:
+            raise ArithmeticError(
+                f"logits of a batch of {'x'.join(map(str, shape))} differ by {largest:.1e} of the "
+                f"largest, more than {LOGITS:.0e}: the file is not written"
+            )
+        told = f"within {largest:.1e} of the largest"
+        return Checked(shape, theirs.size, 0, "logits", told)
+    if "segments" in outputs:
+        kind, ours = "segments", outputs["segments"]
+        theirs = np.stack([sample.pred_panoptic_seg.sem_seg[0].numpy() for sample in samples])
+    else:
+        kind, ours = "class maps", outputs["classes"]
+        theirs = np.stack([sample.pred_sem_seg.data[0].numpy() for sample in samples])
+    same = float((ours == theirs).mean())
+    if not same >= PIXELS:
+        raise ArithmeticError(
+            f"of the {kind} of a batch of {'x'.join(map(str, shape))} {same:.2%} of the pixels "
+            f"are the same, less than {PIXELS:.1%}: the file is not written"
+        )
+    return Checked(shape, theirs.size, 0, f"pixels of {kind}", f"{same:.3%} the same")

@@ -1,0 +1,222 @@
+"""Whole models as ONNX files: pictures in, results out, checked against the model's own."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from torch import Tensor, nn
+
+from mmfastervit.checkpoint.content import unwrap
+from mmfastervit.checkpoint.fitting import fit
+from mmfastervit.checkpoint.reading import read_source
+from mmfastervit.config.tree import type_name, walk
+from mmfastervit.explaining import explained
+from mmfastervit.logs import warnings_only
+from mmfastervit.models import deploy
+from mmfastervit.models.channels import channels_in
+from mmfastervit.models.deployment import Foldable
+
+from . import families  # noqa: F401  # it registers what it knows
+from .adapters import Adapter, Refused, adapter_for
+from .building import build_model
+from .detections import Results
+from .preparing import Preparation
+from .proof import Checked, check, fitted
+from .writing import Session, beside, require_packages, trace
+
+_LAYOUTS = {True: (1, 2), False: (2, 3)}  # where height and width stand: of uint8 and float images
+_TRACED_BATCH = 2
+# More than four pixels on a map of stride 128 in either direction, and padding at every level
+_TRACED_SIZE = (523, 653)
+
+
+class WholeModel(nn.Module):
+    """Pictures to results.
+
+    Args:
+        model: In eval mode.
+        adapter: Of its family.
+        takes_uint8: See :class:`Preparation`.
+
+    Raises:
+        Refused: An option of the model that an exported file would not follow.
+    """
+
+    def __init__(self, model: nn.Module, adapter: Adapter, takes_uint8: bool):
+        super().__init__()
+        self.adapter = adapter
+        self.channels = channels_in(model)
+        self.preparation = Preparation(model.data_preprocessor, takes_uint8)
+        self.results: Any = adapter.wrap(model)
+        self.model = model
+
+    def forward(self, pictures: Tensor) -> Results:
+        """Pictures, as :class:`Preparation` takes them, to the results of the adapter."""
+        return self.results(*self.preparation(pictures))
+
+    def example(self, batch: int, size: tuple[int, int]) -> Tensor:
+        """Random pictures to trace with."""
+        if self.preparation.takes_uint8:
+            return torch.randint(0, 256, (batch, *size, self.channels), dtype=torch.uint8)
+        return torch.randn(batch, self.channels, *size)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written, and how it was checked.
+
+    Attributes:
+        sizes: What the file takes: 'any batch, height and width', or what is fixed.
+        reason: Why something is fixed, '' where nothing is.
+        checks: One for each batch that was compared.
+    """
+
+    sizes: str
+    reason: str
+    checks: tuple[Checked, ...]
+
+
+def build_whole(
+    cfg: Config,
+    checkpoint: str | None = None,
+    takes_uint8: bool = False,
+    gives_logits: bool = False,
+) -> WholeModel:
+    """Build the model of a config to export it whole, folded for deployment where it is ours.
+
+    Args:
+        cfg: Config of a detector or a segmentor.
+        checkpoint: File, URL or ``mmfastervit://NAME``; None for the weights of ``init_cfg``.
+        takes_uint8: Whether the file prepares pictures itself.
+        gives_logits: Whether a segmentor gives logits instead of class maps.
+
+    Raises:
+        FileNotFoundError: There is no such checkpoint.
+        ValueError: The config has no model, or one that cannot be built; the checkpoint lacks
+            weights of it; or, as :class:`Refused`, it cannot be exported.
+    """
+    model = build_model(cfg)
+    adapter = adapter_for(model)
+    if takes_uint8:
+        _check_pipeline(cfg)
+    if getattr(model, "auxiliary_head", None) is not None:
+        model.auxiliary_head = None  # it serves training only
+    if checkpoint is None:
+        with warnings_only():
+            model.init_weights()
+    else:
+        found = fit(model, unwrap(read_source(checkpoint)), checkpoint, called="--part model")
+        if not found.is_whole:
+            raise found.refusal()
+    model.eval()
+    if any(isinstance(layer, Foldable) for layer in model.modules()):
+        deploy(model)
+    whole = WholeModel(model, adapter, takes_uint8)
+    if gives_logits:
+        if not hasattr(whole.results, "gives_logits"):
+            raise Refused(f"logits are given by encoder-decoder segmentors, not by {adapter.name}")
+        whole.results.gives_logits = True
+    return whole
+
+
+def _check_pipeline(cfg: Config) -> None:
+    """Raise Refused where the test pipeline prepares pictures in a way the file would not."""
+    for _, step in walk(cfg.get("test_dataloader")):
+        if isinstance(step, dict) and type_name(step.get("type", "")) == "Normalize":
+            raise Refused(
+                "the test pipeline normalises pictures by a step Normalize, which the file would "
+                "leave out; say mean and std in model.data_preprocessor instead, or export "
+                "without --uint8"
+            )
+
+
+def export_whole(
+    whole: WholeModel,
+    out: Path,
+    size: tuple[int, int],
+    pictures: Sequence[np.ndarray],
+    report: Callable[[Checked], None] = lambda checked: None,
+    any_size: bool = True,
+) -> Written:
+    """Write an ONNX file once ONNX Runtime has found what the model itself predicts.
+
+    Args:
+        whole: The model.
+        out: File to write, replaced if it is there; untouched when the check fails.
+        size: Height and width of the pictures that it is checked on, and of those that it takes
+            where it can't take any.
+        pictures: uint8 (H, W, C), red first, of any sizes: to check on. Three or more differ in
+            each batch.
+        report: Called with each check that has been passed.
+        any_size: Whether to trace for any height and width if that can be, which takes several
+            times as long as for one size.
+
+    Raises:
+        ValueError: An ONNX package is missing, or the model cannot be traced.
+        ArithmeticError: ONNX Runtime finds something else than the model.
+    """
+    require_packages()
+    program, axes, reason = _traced(whole, size, any_size)
+    any_size, any_batch = len(axes) > 1, bool(axes)
+    sizes = [size, _other(size)] if any_size else [size]
+    checks = []
+    with beside(out) as path:
+        program.save(str(path))
+        session = Session(path)
+        for place, one in enumerate(sizes):
+            for batch in (1, 2) if any_batch else (1,):
+                chosen = [pictures[(place + batch + i) % len(pictures)] for i in range(batch)]
+                checks.append(check(whole, session, [fitted(each, one) for each in chosen]))
+                report(checks[-1])
+        found = sum(checked.compared for checked in checks)
+        if not found:
+            raise ArithmeticError(
+                "the model finds nothing on the pictures that it was checked on, so that nothing "
+                "could be compared: name a folder with pictures of its kind by --check-on; "
+                f"{out} is not written"
+            )
+    told = "any batch, height and width"
+    if not any_size:
+        told = f"{'any batch' if any_batch else 'a batch of 1'}, {size[0]}x{size[1]} pixels"
+    return Written(told, reason, tuple(checks))
+
+
+def _other(size: tuple[int, int]) -> tuple[int, int]:
+    """A size of another shape, which is no multiple of anything that images are padded to."""
+    height, width = size
+    return max(height * 3 // 4, 33) | 1, (width * 5 // 4) | 1
+
+
+def _traced(
+    whole: WholeModel, size: tuple[int, int], any_size: bool
+) -> tuple[torch.onnx.ONNXProgram, Mapping[int, str], str]:
+    """A program for as many sizes as can be, the axes that are of any size, and why not more."""
+    height, width = _LAYOUTS[whole.preparation.takes_uint8]
+    reason = ""
+    if not any_size:
+        reason = "one size was asked for"
+    elif whole.adapter.is_dynamic:
+        axes = {0: "batch", height: "height", width: "width"}
+        try:
+            return trace(whole, whole.example(_TRACED_BATCH, _TRACED_SIZE), axes), axes, ""
+        except Exception as error:  # of torch's exporter, in whatever a model of a zoo does
+            reason = f"it can't be traced for any size ({_told(error)})"
+    else:
+        reason = f"{whole.adapter.name} are traced for one size"
+    try:
+        axes = {0: "batch"}
+        return trace(whole, whole.example(_TRACED_BATCH, size), axes), axes, reason
+    except Exception as error:
+        reason = f"it can't be traced for any batch ({_told(error)})"
+    with explained("the model can't be traced"):
+        return trace(whole, whole.example(1, size), {}), {}, reason
+
+
+def _told(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else "without a message"
+    return f"{type(error).__name__}: {text[:200]}"

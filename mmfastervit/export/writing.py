@@ -1,0 +1,105 @@
+"""ONNX files: tracing a module, and putting the file in its place once it has been checked."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_unflatten
+
+from .operators import translations
+
+OPSET = 18
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+
+
+def require_packages() -> None:
+    """Raise ValueError, naming the extra that brings them, unless the ONNX packages are here."""
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise ValueError(
+            f"exporting needs {', '.join(missing)}: pip install 'mmfastervit[export]', or in a "
+            "checkout pip install -e '.[export]'"
+        )
+
+
+def trace(module: nn.Module, images: Tensor, axes: Mapping[int, str]) -> torch.onnx.ONNXProgram:
+    """Trace a module into an ONNX program with the input 'images'.
+
+    Its outputs are named by the module where that gives a dict, else 'output0' and so on.
+
+    Args:
+        module: From images to a tuple or a dict of tensors.
+        images: To trace with.
+        axes: Names of the images' axes that are of any size.
+    """
+    shapes = (dict.fromkeys(axes, torch.export.Dim.DYNAMIC),) if axes else None
+    # apart from torch.onnx.export, under which mmdet takes branches for exporters of old
+    with torch.no_grad(), _attention_in_steps():
+        exported = torch.export.export(module, (images,), dynamic_shapes=shapes, strict=False)
+    program = torch.onnx.export(
+        exported,
+        input_names=["images"],
+        output_names=_names_of(exported),
+        dynamic_shapes=(dict(axes),) if axes else None,
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+        custom_translation_table=dict(translations()),
+    )
+    assert program is not None  # it is where no file is given
+    return program
+
+
+@contextmanager
+def _attention_in_steps() -> Iterator[None]:
+    """Keep torch from taking one kernel for a layer of attention, which ONNX has no word for."""
+    was = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(was)
+
+
+def _names_of(exported: torch.export.ExportedProgram) -> list[str]:
+    """Names of a program's outputs, in the order in which it has them."""
+    spec = exported.call_spec.out_spec
+    places = tree_unflatten(list(range(spec.num_leaves)), spec)
+    if isinstance(places, dict):
+        return sorted(places, key=places.__getitem__)
+    return [f"output{place}" for place in range(spec.num_leaves)]
+
+
+@contextmanager
+def beside(out: Path) -> Iterator[Path]:
+    """Give a path to save a program to, and move the files to ``out`` once the block ends well.
+
+    When it raises, ``out`` is as it was and nothing is left.
+    """
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+        path = Path(folder, out.name)
+        yield path
+        # weights beyond protobuf's 2 GB stand in a file of their own, which must be there first
+        for file in sorted(Path(folder).iterdir(), key=lambda file: file == path):
+            os.replace(file, out.parent / file.name)
+
+
+class Session:
+    """An ONNX file, run by ONNX Runtime on the processor."""
+
+    def __init__(self, path: Path):
+        from onnxruntime import InferenceSession
+
+        self._session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+        self.names = [output.name for output in self._session.get_outputs()]
+
+    def __call__(self, images: Any) -> dict[str, Any]:
+        """Run it on an array of images; outputs by name."""
+        return dict(zip(self.names, self._session.run(None, {self._input: images}), strict=True))

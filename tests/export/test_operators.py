@@ -1,0 +1,66 @@
+"""The operators that a file has for what torch's exporter lacks compute what mmcv does."""
+
+import pytest
+import torch
+from mmcv.ops import batched_nms
+from mmcv.ops import roi_align as align
+from torch import nn
+
+from mmfastervit.export.detections import Suppression, kept
+from mmfastervit.export.operators import roi_align
+from mmfastervit.export.writing import Session, trace
+
+
+class Kept(nn.Module):
+    def __init__(self, nms: Suppression):
+        super().__init__()
+        self.nms = nms
+
+    def forward(self, boxes):
+        scores, places = kept(boxes[..., :4], boxes[..., 4], boxes[..., 5].long(), self.nms)
+        return dict(scores=scores, places=places)
+
+
+class Aligned(nn.Module):
+    def __init__(self, samples: int, aligned: bool):
+        super().__init__()
+        self.samples, self.aligned = samples, aligned
+
+    def forward(self, features):
+        boxes = torch.tensor(
+            [[3.0, 2.0, 40.5, 30.0], [0.0, 0.0, 8.0, 8.0], [10.0, 20.0, 21.0, 60.0]]
+        )
+        images = torch.tensor([1, 0, 1])
+        return (roi_align(features, boxes, images, [5, 7], 0.25, self.samples, self.aligned),)
+
+
+@pytest.mark.parametrize("agnostic", [False, True])
+def test_suppression_is_that_of_mmcv(agnostic, tmp_path):
+    torch.manual_seed(0)
+    low = torch.rand(2, 60, 2) * 50
+    boxes = torch.cat([low, low + 5 + torch.rand(2, 60, 2) * 30], -1)
+    scores, labels = torch.rand(2, 60, 1), torch.randint(0, 3, (2, 60, 1))
+    module = Kept(Suppression(0.5, agnostic, 12))
+    given = torch.cat([boxes, scores, labels], -1)
+    trace(module, given, {0: "batch"}).save(str(tmp_path / "x.onnx"))
+    found = Session(tmp_path / "x.onnx")(given.numpy())
+    for image in range(2):
+        dets, places = batched_nms(
+            boxes[image], scores[image, :, 0], labels[image, :, 0],
+            dict(type="nms", iou_threshold=0.5, class_agnostic=agnostic),
+        )  # fmt: skip
+        assert found["places"][image].tolist() == places[:12].tolist()
+        assert torch.equal(torch.from_numpy(found["scores"][image]), dets[:12, 4])
+
+
+@pytest.mark.parametrize(("samples", "aligned"), [(0, True), (2, True), (2, False)])
+def test_features_of_boxes_are_those_of_mmcv(samples, aligned, tmp_path):
+    torch.manual_seed(0)
+    features = torch.randn(2, 4, 18, 16)
+    trace(Aligned(samples, aligned), features, {}).save(str(tmp_path / "x.onnx"))
+    found = Session(tmp_path / "x.onnx")(features.numpy())["output0"]
+    rois = torch.tensor(
+        [[1, 3.0, 2.0, 40.5, 30.0], [0, 0.0, 0.0, 8.0, 8.0], [1, 10.0, 20.0, 21.0, 60.0]]
+    )
+    wanted = align(features, rois, (5, 7), 0.25, samples, "avg", aligned)
+    assert torch.allclose(torch.from_numpy(found), wanted, atol=1e-5)
