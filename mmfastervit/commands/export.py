@@ -23,6 +23,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from mmfastervit import export
 from mmfastervit.engine.options import load_config
@@ -91,8 +92,8 @@ def prepare(arguments: Namespace) -> Callable[[], int]:
     export.require_packages()
     cfg = load_config(arguments.config, arguments.cfg_options)
     if not is_whole:
-        module = deploy(export.build_part(cfg, arguments.part, arguments.checkpoint))
-        return partial(_write_part, module, arguments.out)
+        module = export.build_part(cfg, arguments.part, arguments.checkpoint)
+        return partial(_write_part, deploy(module), arguments.out)
     whole = export.build_whole(cfg, arguments.checkpoint, arguments.uint8, arguments.logits)
     pictures = _pictures(arguments.check_on, whole.channels, max(size))
     any_size = not arguments.one_size
@@ -109,7 +110,7 @@ def run(write: Callable[[], int]) -> int:
         return write()
 
 
-def _write_part(module: export.MapsOf, out: Path) -> int:
+def _write_part(module: nn.Module, out: Path) -> int:
     largest = export.export_onnx(module, out, export.TRACED, export.UNSEEN, report=tell)
     limit = export.TOLERANCE
     print(f"{out}: largest difference {largest:.1e} of the largest value, below {limit}")

@@ -92,7 +92,9 @@ def _(
 def _nms_in_onnx(
     boxes: Any, scores: Any, iou_threshold: float, score_threshold: float, most: int
 ) -> Any:
-    from onnxscript import opset18 as op
+    from onnxscript import opset18
+
+    op: Any = opset18  # its types know tensors alone; numbers and lists become constants
 
     found = op.NonMaxSuppression(
         boxes, op.Unsqueeze(scores, [1]), most, iou_threshold, score_threshold

@@ -232,7 +232,7 @@ def _agreements(wanted: Found, offered: Found) -> tuple[np.ndarray, np.ndarray, 
     agree &= wanted.labels[:, None] == offered.labels[None]
     if wanted.masks is not None and offered.masks is not None:
         # mmdet divides by the sides of a box to spread a mask: where one is 0, that says nothing
-        spread = (wanted.boxes[:, 2:] > wanted.boxes[:, :2]).all(1)
+        spread = np.all(wanted.boxes[:, 2:] > wanted.boxes[:, :2], axis=1)
         for one, other in np.argwhere(agree & spread[:, None]):
             agree[one, other] = _same_mask(wanted.masks[one], offered.masks[other])
     return overlap, distance, agree

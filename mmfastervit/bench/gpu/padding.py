@@ -70,7 +70,8 @@ class Noting(TorchFunctionMode):
         if getattr(func, "__name__", "") == "scaled_dot_product_attention":
             bias = kwargs.get("attn_mask")
             if bias is not None:
-                call = Attention(*args[:3], bias)
+                query, key, value = args[:3]
+                call = Attention(query, key, value, bias)
                 self.calls.setdefault(call.shape, call)
                 self.counts[call.shape] = self.counts.get(call.shape, 0) + 1
         return func(*args, **kwargs)

@@ -92,9 +92,12 @@ def figures(about: Mapping[str, Any], report: Report) -> Iterator[str]:
         what = "Inference" if task == "eval" else "Training steps, without the optimizer's"
         yield f"\n## {what}, {size[0]}x{size[1]}\n"
         yield f"{told_machine(about['machine'])}\n"
-        columns = ("batch", "precision", "model", "mode", "images/s", "ms", "quartiles apart")
-        columns += (f"over {outcomes[0].baseline}", "MiB at the peak", "share of the matrix rate")
-        yield from table((*columns, "attention"), map(figure_row, outcomes))
+        columns = [
+            "batch", "precision", "model", "mode", "images/s", "ms", "quartiles apart",
+            f"over {outcomes[0].baseline}", "MiB at the peak", "share of the matrix rate",
+            "attention",
+        ]  # fmt: skip
+        yield from table(tuple(columns), map(figure_row, outcomes))
 
 
 def order(outcome: Outcome) -> tuple:

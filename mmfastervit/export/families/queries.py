@@ -56,7 +56,8 @@ class QueryDetector(nn.Module):
         """Images (B, C, H, W), of which ``size`` is not padding, to detections."""
         detector = self.detector
         maps = detector.extract_feat(images)
-        encoded, shared = self._flattened(maps, tuple(images.shape[2:]), size)
+        height, width = images.shape[2:]
+        encoded, shared = self._flattened(maps, (height, width), size)
         memory = detector.forward_encoder(**encoded, **shared)
         queries, _ = detector.pre_decoder(**memory)
         states, references = self._decoded(queries, encoded["feat_mask"], shared)
@@ -108,12 +109,14 @@ class QueryDetector(nn.Module):
             features.append(one.flatten(2).transpose(1, 2))  # (B, h * w, C)
             places.append(place.flatten(2).transpose(1, 2) + detector.level_embed[level])
         shared = dict(
-            spatial_shapes=Sizes([one.shape[-2:] for one in maps]),
+            spatial_shapes=Sizes([(one.shape[-2], one.shape[-1]) for one in maps]),
             level_start_index=None,  # of the kernel on a GPU
             valid_ratios=torch.stack(ratios, 1),
         )
-        mask = torch.cat(masks, 1) if masks else None
-        encoder = dict(feat=torch.cat(features, 1), feat_mask=mask, feat_pos=torch.cat(places, 1))
+        padding = torch.cat(masks, 1) if masks else None
+        encoder = dict(
+            feat=torch.cat(features, 1), feat_mask=padding, feat_pos=torch.cat(places, 1)
+        )
         return encoder, shared
 
     def _detections(self, logits: Tensor, boxes: Tensor, size: tuple[int, int]) -> Results:

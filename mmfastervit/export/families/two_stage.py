@@ -245,7 +245,8 @@ class TwoStageDetector(nn.Module):
 
 def is_two_stage(model: nn.Module) -> bool:
     """Whether detections of a model are made as the standard and cascade heads do."""
-    head, rpn = getattr(model, "roi_head", None), getattr(model, "rpn_head", None)
+    head: Any = getattr(model, "roi_head", None)
+    rpn = getattr(model, "rpn_head", None)
     if definers(model, ["predict"])["predict"] != "TwoStageDetector" or not is_a(rpn, "RPNHead"):
         return False
     known = {"StandardRoIHead", "CascadeRoIHead", "BaseRoIHead"}
