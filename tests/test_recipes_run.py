@@ -2,13 +2,14 @@
 
 What is made smaller, of all alike: backbones have one block a stage; lengths of 100 pixels and more
 in the pipelines and the preprocessor are an eighth, in whole windows of 32; batches are of two
-images, runs of two iterations; DINO's queries, more than there are places on such maps, are 30.
-Proposals and heads stay as they are.
+images, runs of two iterations; DINO's queries, more than there are places on such maps, are 30;
+regions that detectors propose, sample and keep are an eighth. Heads stay as they are.
 """
 
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mmengine.config import Config, ConfigDict
@@ -28,6 +29,7 @@ RECIPES = [
     if "shapes" not in path.name
 ]
 BATCH = 2
+REGIONS = ("nms_pre", "max_per_img", "num")  # numbers of regions in train_cfg and test_cfg
 
 
 def shrunk(path: Path, folder: Path) -> Config:
@@ -38,6 +40,9 @@ def shrunk(path: Path, folder: Path) -> Config:
             cfg[key] = ConfigDict(dict(x=rebuild(plain(cfg[key]), shrink))).x
     cfg.model.data_preprocessor = ConfigDict(rebuild(plain(cfg.model.data_preprocessor), shrink))
     cfg.model.test_cfg = ConfigDict(rebuild(plain(cfg.model.test_cfg), shrink))
+    for key in ("train_cfg", "test_cfg"):
+        if cfg.model.get(key):
+            cfg.model[key] = fewer_regions(cfg.model[key])
     backbone = cfg.model.backbone
     if "arch" in backbone and backbone.get("type") == "mmfastervit.FasterViT":
         backbone.arch = {**asdict(ARCHS[backbone.arch]), "depths": (1, 1, 1, 1)}
@@ -57,6 +62,18 @@ def shrunk(path: Path, folder: Path) -> Config:
     cfg.default_hooks.checkpoint.interval = 1
     options.set_randomness(cfg, 0, False)
     return cfg
+
+
+def fewer_regions(part: Any) -> Any:
+    """A detector's ``train_cfg`` or ``test_cfg`` with an eighth of the regions."""
+    if isinstance(part, (list, tuple)):
+        return type(part)(map(fewer_regions, part))
+    if not isinstance(part, dict):
+        return part
+    return ConfigDict(
+        (key, value // 8 if key in REGIONS and value >= 100 else fewer_regions(value))
+        for key, value in part.items()
+    )
 
 
 def set_length(cfg: Config, times: int) -> None:
