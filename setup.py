@@ -1,6 +1,7 @@
 """What setup.cfg cannot say: a wheel carries the recipes and tools as `mmfastervit/.mim`.
 
-And the same files give the same archives, byte for byte, wherever and whenever they are built.
+And the same files give the same sdist, byte for byte, wherever and whenever it is built, and it the
+same wheel, with one version of the tools and one umask.
 """
 
 import gzip

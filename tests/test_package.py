@@ -59,11 +59,12 @@ def wheel(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory) -> Path:
-    """The sdist of another copy, in which every file is of another time."""
+    """The sdist of another copy, in which every file has another time and other rights."""
     folder = tmp_path_factory.mktemp("sdist")
     source = copy_checkout(folder / "elsewhere" / "source")
     for path in source.rglob("*"):
         os.utime(path, (1.5e9, 1.5e9))
+        path.chmod(path.stat().st_mode | 0o060)  # as with another umask
     return build_sdist(source, folder)
 
 
@@ -98,7 +99,7 @@ def test_the_wheel_holds_what_is_needed_and_nothing_else(wheel):
 
 @pytest.mark.slow
 def test_the_same_files_give_the_same_archives(wheel, sdist, tmp_path):
-    """The wheel by way of the sdist too: so what is built of it is what was tested."""
+    """The wheel by way of the sdist too: what a release builds of it is what was tested."""
     assert build_wheel(sdist, tmp_path).read_bytes() == wheel.read_bytes()
     again = build_sdist(copy_checkout(tmp_path / "source"), tmp_path)
     assert again.name == sdist.name

@@ -197,13 +197,8 @@ def matrix_product(
     side = side or MATRIX_SIDE * (4 if device == "cuda" else 1)
     a, b = (torch.randn(side, side, dtype=dtype, device=device) for _ in range(2))
     ways = products_of(a, b).values()
-    fastest = ways if len(ways) == 1 else sorted(ways, key=lambda w: min(time_thrice(w, device)))
-    return next(iter(fastest)), 2 * side**3 / 1e9
-
-
-def time_thrice(function: Callable[[], object], device: str) -> list[float]:
-    """Seconds of three calls."""
-    return [time_once(function, device) for _ in range(3)]
+    fastest = min(ways, key=lambda way: min(time_once(way, device) for _ in range(3)))
+    return fastest, 2 * side**3 / 1e9
 
 
 def matrix_rate(multiply: Callable[[], Tensor], operations: float, device: str) -> float:

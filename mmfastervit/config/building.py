@@ -1,13 +1,40 @@
-"""Building what a config describes without its weights, and without memory for new ones."""
+"""Building what a config describes, also without its weights or memory for new ones."""
 
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.model import BaseModel, revert_sync_batchnorm
+from mmengine.registry import MODELS, DefaultScope
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from .mistakes import explain
 from .tree import rebuild
+
+
+def build_model(cfg: Config, loads_weights: bool = True) -> BaseModel:
+    """Build the model of a config for one process, its weights yet to be initialised.
+
+    Args:
+        cfg: The config.
+        loads_weights: Whether its ``init_weights`` loads what the config names.
+
+    Raises:
+        ValueError: The config has no model, or one that cannot be built.
+    """
+    if not (cfg.get("model") and isinstance(cfg.model, dict)):
+        raise ValueError("this config has no model")
+    tree = cfg.to_dict()
+    part = tree["model"] if loads_weights else without_weights(tree["model"])
+    if tree.get("data_preprocessor"):  # the Runner puts it there too
+        part.setdefault("data_preprocessor", tree["data_preprocessor"])
+    try:
+        with DefaultScope.overwrite_default_scope(cfg.get("default_scope")):
+            return revert_sync_batchnorm(MODELS.build(ConfigDict(part)))
+    except Exception as error:  # a config is a program, and a model of a zoo may raise anything
+        raise ValueError(explain(error, cfg)) from error
 
 
 def without_weights(part: Any) -> Any:

@@ -40,9 +40,7 @@ def kept_by_nms(
 
 
 @kept_by_nms.register_fake
-def _(
-    boxes: Tensor, scores: Tensor, iou_threshold: float, score_threshold: float, most: int
-) -> Tensor:
+def _(boxes: Tensor, scores: Tensor, *_: Any) -> Tensor:
     return torch.empty_like(scores, dtype=torch.bool)
 
 
@@ -77,15 +75,7 @@ def roi_align(
 
 
 @roi_align.register_fake
-def _(
-    features: Tensor,
-    boxes: Tensor,
-    images: Tensor,
-    size: list[int],
-    scale: float,
-    samples: int,
-    aligned: bool,
-) -> Tensor:
+def _(features: Tensor, boxes: Tensor, images: Tensor, size: list[int], *_: Any) -> Tensor:
     return features.new_empty(boxes.shape[0], features.shape[1], *size)
 
 

@@ -13,11 +13,11 @@ from mmfastervit.checkpoint.content import unwrap
 from mmfastervit.checkpoint.fitting import fit, weights_of
 from mmfastervit.checkpoint.loading import load_backbone
 from mmfastervit.checkpoint.reading import read_source
+from mmfastervit.config.building import build_model
 from mmfastervit.logs import warnings_only
 from mmfastervit.models import FasterViT
 from mmfastervit.models.channels import channels_in
 
-from .building import build_model
 from .writing import Session, beside, require_packages, trace
 
 PARTS = ("backbone", "neck")

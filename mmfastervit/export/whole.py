@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from mmfastervit.checkpoint.content import unwrap
 from mmfastervit.checkpoint.fitting import fit
 from mmfastervit.checkpoint.reading import read_source
+from mmfastervit.config.building import build_model
 from mmfastervit.config.tree import type_name, walk
-from mmfastervit.explaining import explained
 from mmfastervit.logs import warnings_only
 from mmfastervit.models import deploy
 from mmfastervit.models.channels import channels_in
@@ -22,7 +22,6 @@ from mmfastervit.models.deployment import Foldable
 
 from . import families  # noqa: F401  # it registers what it knows
 from .adapters import Adapter, Refused, adapter_for
-from .building import build_model
 from .detections import Results
 from .preparing import Preparation
 from .proof import Checked, check, fitted
@@ -210,13 +209,18 @@ def _traced(
     try:
         axes = {0: "batch"}
         return trace(whole, whole.example(_TRACED_BATCH, size), axes), axes, reason
-    except Exception as error:
+    except Exception as error:  # of the exporter, as above
         reason = f"it can't be traced for any batch ({_told(error)})"
-    with explained("the model can't be traced"):
+    try:
         return trace(whole, whole.example(1, size), {}), {}, reason
+    except Exception as error:  # of the exporter, as above
+        raise ValueError(f"the model can't be traced: {_told(error)}") from error
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
+    """What went wrong first, in a line: torch's exporter puts its own words around it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else "without a message"
     return f"{type(error).__name__}: {text[:200]}"

@@ -1,6 +1,5 @@
 """Opening a trained model: its config, its weights, and the names of what it tells apart."""
 
-import copy
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.model import BaseModel, revert_sync_batchnorm
-from mmengine.registry import MODELS, DefaultScope
+from mmengine.model import BaseModel
 from torch import nn
 
 from mmfastervit.checkpoint.reading import read_source
 from mmfastervit.checkpoint.whole import dataset_meta, learned_classes, load_whole
-from mmfastervit.config.building import without_weights
+from mmfastervit.config.building import build_model
 from mmfastervit.config.finding import find_config, reading_told
-from mmfastervit.config.mistakes import explain
 from mmfastervit.logs import warnings_only
 from mmfastervit.models import deploy as deployed
 
@@ -77,7 +74,7 @@ def open_model(
     """
     place = find_device(device)
     cfg, name = _config_of(config, checkpoint)
-    model = _built(cfg)
+    model = build_model(cfg, loads_weights=False)
     task = _task_of(model, cfg)
     content: Mapping[str, Any] = {}
     if checkpoint is None:
@@ -128,18 +125,6 @@ def _config_of(config: str | Path | Config | None, checkpoint: str | None) -> tu
     if not isinstance(cfg.get("model"), dict):
         raise ValueError("this config has no model: it is a part for others to build on")
     return cfg, Path(cfg.filename or "model").stem
-
-
-def _built(cfg: Config) -> BaseModel:
-    """The model of a config, its weights yet to come, for one process."""
-    part = without_weights(cfg.model.to_dict())
-    if cfg.get("data_preprocessor"):  # the Runner puts it there too
-        part.setdefault("data_preprocessor", copy.deepcopy(cfg.data_preprocessor.to_dict()))
-    try:
-        with DefaultScope.overwrite_default_scope(cfg.get("default_scope")):
-            return revert_sync_batchnorm(MODELS.build(ConfigDict(part)))
-    except Exception as error:  # a config is a program, and a model of a zoo may raise anything
-        raise ValueError(explain(error, cfg)) from error
 
 
 def _task_of(model: nn.Module, cfg: Config) -> str:

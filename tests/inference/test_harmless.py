@@ -95,7 +95,9 @@ def test_an_attack_is_refused_before_anything_is_built(attack, described, tmp_pa
     monkeypatch.syspath_prepend(tmp_path)
     set_at(described, *ATTACKS[attack])
     built = []
-    monkeypatch.setattr("mmfastervit.inference.opening._built", built.append)
+    monkeypatch.setattr(
+        "mmfastervit.inference.opening.build_model", lambda cfg, **options: built.append(cfg)
+    )
     with pytest.raises(ValueError, match=r"is not built: .*--config"):
         open_model(None, written(described, tmp_path / "evil.pth"))
     assert not built

@@ -38,7 +38,7 @@ def config_of(name: str) -> Config:
 
 def saved(name: str, folder: Path, cfg: Config | None = None) -> tuple[Path, Path]:
     """A little model's config and checkpoint, as files."""
-    from mmfastervit.export.building import build_model
+    from mmfastervit.config.building import build_model
 
     cfg = cfg or config_of(name)
     torch.manual_seed(0)

@@ -160,7 +160,7 @@ def look_at_padding(step: Padding, bench: "Bench", report: Report) -> None:
             call = prepare(case, bench.build, bench.device)
             call()
             report.paddings += padding_pays(call, str(step.conditions), bench.device, bench.rounds)
-    except Exception as error:
+    except Exception as error:  # of a GPU, a driver or a compiler: the report goes on without it
         report.troubles.append(f"padding, {step.conditions}: {in_words(error)}")
     clean(bench.device)
 
@@ -223,7 +223,7 @@ class Bench:
                 own = 1.0 if case.name == baseline else result.ratio
                 result = replace(result, memory=memory, ratio=own)
                 return ready, Outcome(case, baseline, result, difference=change)
-        except Exception as error:
+        except Exception as error:  # likewise; what it was stands in the report
             trouble = in_words(error)
         self._look_at_device(case)
         return None, Outcome(case, baseline, trouble=trouble)
@@ -307,7 +307,7 @@ class Bench:
         try:
             torch.cuda.synchronize()
             torch.ones(1, device=self.device).item()
-        except Exception as error:
+        except Exception as error:  # whatever a lost GPU raises
             raise DeviceLost(f"{case.name}, {case.conditions}: {in_words(error)}") from error
 
 

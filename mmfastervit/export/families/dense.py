@@ -91,8 +91,10 @@ class DenseDetector(nn.Module):
         deltas = taken(by_prior(deltas, width), which)
         chosen_priors = getattr(priors, "tensor", priors)[which]
         if self.integrates:
-            # GFL says how far each side is as a distribution (Generalized Focal Loss, equation 4)
-            deltas = head.integral(deltas).reshape(*which.shape, 4) * stride
+            # GFL says how far each side is as a distribution (Generalized Focal Loss, equation 4);
+            # its own layer asks for the type of a buffer, on which torch's exporter stumbles
+            shares = deltas.unflatten(-1, (4, -1)).softmax(-1)
+            deltas = shares @ head.integral.project * stride
             corners = chosen_priors.reshape(-1, 4)
             chosen_priors = head.anchor_center(corners).reshape(*which.shape, 2)
         boxes = decoded(head.bbox_coder, chosen_priors, deltas, size)

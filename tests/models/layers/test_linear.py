@@ -62,6 +62,41 @@ def test_inference_is_that_of_torch(fastest, shape, bias):
         assert_alike(deployed(copy.deepcopy(layer))(each), torchs(layer, each))
 
 
+def test_the_fastest_product_is_taken_where_it_may(fastest, layer, x):
+    few = x[:, : linear.MIN_ROWS // 2 - 1]
+    assert layer.way(x) is (Way.CONVOLUTION if fastest is Way.CONVOLUTION else Way.TORCH)
+    assert layer.way(few) is Way.TORCH
+    packed = Way.PACKED if fastest is Way.PACKED else Way.TORCH
+    assert deployed(layer).way(x) is layer.way(few) is packed
+    assert layer.way(x.clone().requires_grad_()) is not Way.PACKED  # which has no backward pass
+    with torch.backends.mkldnn.flags(enabled=False):
+        assert layer.way(x) is Way.TORCH
+
+
+def operations(call) -> set[str]:
+    """Names of the operations that a call runs."""
+    with torch.profiler.profile(acc_events=True) as profiler:
+        call()
+    return {event.key for event in profiler.key_averages()}
+
+
+RUNS = {
+    Way.TORCH: "aten::linear",
+    Way.CONVOLUTION: "aten::conv2d",
+    Way.PACKED: "mkldnn::_linear_pointwise",
+}
+
+
+@torch.no_grad()
+def test_what_was_chosen_runs(fastest):
+    mlp, x = LeanMlp(CHANNELS, FEATURES), torch.randn(1, ROWS, CHANNELS)
+    if fastest is Way.PACKED:
+        deployed(mlp)
+    seen = operations(lambda: mlp(x))
+    assert {name for name in RUNS.values() if name in seen} == {RUNS[fastest]}
+    assert ("aten::gelu" in seen) == (fastest is not Way.PACKED)  # else it goes along
+
+
 def test_torchs_product_is_taken_bit_for_bit(fastest, layer, x):
     if fastest is Way.TORCH:
         assert torch.equal(layer(x), torchs(layer, x))
@@ -162,9 +197,10 @@ def test_graphs_have_linear_layers(fastest, layer, x):
 def test_the_choice_is_measured_and_draws_no_random_numbers(way, dtype):
     if not linear.is_known(torch.zeros(1), dtype):
         pytest.skip("this processor does not multiply bfloat16")
-    before = torch.get_rng_state()
-    assert linear.speed_over_torch.__wrapped__(way, dtype, torch.get_num_threads()) > 0
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    assert linear.speed_over_torch.__wrapped__(way, dtype) > 0
     assert torch.equal(before, torch.get_rng_state())
+    assert torch.get_num_threads() == threads
 
 
 def test_other_precisions_and_devices_are_torchs(layer):
