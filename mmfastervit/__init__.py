@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import Any
 
+from .forks import find_zoos_by_module
 from .models import FasterViT, HATPlugin, deploy, insert_hat, register_host, remove_hat
 from .version import __version__
 
@@ -19,6 +20,8 @@ __all__ = [
     "remove_hat",
     "swap_backbone",
 ]
+
+find_zoos_by_module()
 
 _LATER = {
     "load": "mmfastervit.inference",

@@ -1,7 +1,11 @@
 """Shared fixtures: deterministic seeds, and the reference implementation as a black box."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
+from mmengine.registry import DefaultScope
+from mmengine.utils import ManagerMixin
 from support.checkpoints import add_extras
 from support.oracle import build_oracle
 from torch import nn
@@ -13,6 +17,21 @@ from mmfastervit.checkpoint.names import to_published
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _runs_share_nothing() -> Iterator[None]:
+    """mmengine keeps logs and pictures by a run's name: its second of the clock, unless given."""
+    yield
+    for kind in _kinds(ManagerMixin):
+        if kind is not DefaultScope:
+            kind._instance_dict.clear()
+
+
+def _kinds(base: type) -> Iterator[type]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _kinds(kind)
 
 
 @pytest.fixture

@@ -1,19 +1,29 @@
 #!/usr/bin/env bash
 # Sets up .venv in the repository root: torch, OpenMMLab and this package, at the versions that
-# requirements/openmmlab.txt pins. No package outside .venv is touched. The compiled mmcv wheel is
+# requirements/ pins. No package outside .venv is touched. The compiled mmcv wheel is
 # kept in ~/.cache/mmfastervit, so that the next set-up need not compile it.
 #
-#   PYTHON=/path/to/python3.11  the interpreter, 3.10 to 3.12 (otherwise 3.11 is looked for first)
+#   STACK=onedl                 the maintained forks of OpenMMLab's packages, into .venv-onedl
+#   PYTHON=/path/to/python3.11  the interpreter, 3.10 to 3.13 (otherwise 3.11 is looked for first)
 #   MMFASTERVIT_MMCV_CPU=1      build mmcv without its CUDA ops, on a machine with a GPU too
 #   MAX_JOBS=2                  compilers that run at once (otherwise one for each core)
+#   FORCE_CUDA=1                build mmcv with its CUDA ops, on a machine without a GPU too
 #   TORCH_CUDA_ARCH_LIST=9.0    GPUs to compile for (otherwise those in this machine)
 #
-# Interrupt it and run it again as you like. To start over: rm -r .venv
+# Interrupt it and run it again as you like. To start over: rm -r .venv (or .venv-onedl)
 set -euo pipefail
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
-PINS="$ROOT/requirements/openmmlab.txt"
-VENV="$ROOT/.venv"
+STACK="${STACK:-openmmlab}"
+PINS="$ROOT/requirements/$STACK.txt"
+COMMON="$ROOT/requirements/common.txt"
+case "$STACK" in
+    openmmlab) NAME=.venv MMCV=mmcv ;;
+    onedl) NAME=.venv-onedl MMCV=onedl-mmcv ;;
+    *) echo "error: STACK=$STACK; there are openmmlab and onedl" >&2; exit 2 ;;
+esac
+[[ "$STACK" == openmmlab ]] && AGAIN="make setup" || AGAIN="make setup STACK=$STACK"
+VENV="$ROOT/$NAME"
 SCRATCH="$VENV/tmp"
 STAMP="$VENV/.setup-finished"
 LOG="$VENV/mmcv_build.log"
@@ -30,12 +40,12 @@ die() {
     exit 1
 }
 
-# The version that the constraints file pins for package $1.
-pin() { sed -n "s/^$1==\([^ ;]*\).*/\1/p" "$PINS" | head -n 1; }
+# The version that the constraints files pin for package $1.
+pin() { sed -n "s/^$1==\([^ ;]*\).*/\1/p" "$PINS" "$COMMON" | head -n 1; }
 
 # Changes when the set-up has to be made again.
 fingerprint() {
-    { printf '%s\n' "$ROOT"; cat "$PINS" "$ROOT/setup.cfg" "$ROOT/tools/setup_env.sh"; } | sha256sum
+    { printf '%s\n' "$ROOT"; cat "$PINS" "$COMMON" "$ROOT/setup.cfg" "$ROOT/tools/setup_env.sh"; } | sha256sum
 }
 
 finished() { [[ -x "$VENV/bin/python" && -f "$STAMP" && "$(<"$STAMP")" == "$(fingerprint)" ]]; }
@@ -97,7 +107,7 @@ python_fault() {
     version="$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" \
         || { echo "does not run"; return; }
     case "$version" in
-        3.10 | 3.11 | 3.12) ;;
+        3.10 | 3.11 | 3.12 | 3.13) ;;
         "") echo "is not Python"; return ;;
         *) echo "is Python $version"; return ;;
     esac
@@ -106,14 +116,14 @@ python_fault() {
 }
 
 find_python() {  # prints the first that can be used
-    local candidate fault tried="" candidates=(python3.11 python3 python3.12 python3.10)
+    local candidate fault tried="" candidates=(python3.11 python3 python3.12 python3.13 python3.10)
     [[ -z "${PYTHON:-}" ]] || candidates=("$PYTHON")
     for candidate in "${candidates[@]}"; do
         fault="$(python_fault "$candidate")"
         [[ -n "$fault" ]] || { command -v "$candidate"; return; }
         tried+="  $candidate: $fault"$'\n'
     done
-    die "no Python 3.10, 3.11 or 3.12 that can be used. Tried:
+    die "no Python 3.10 to 3.13 that can be used. Tried:
 ${tried}Install one, say with 'apt install python3.11 python3.11-venv python3.11-dev' (Debian, Ubuntu)
 or 'conda create -n py311 python=3.11', or name yours: PYTHON=/path/to/python3.11"
 }
@@ -123,7 +133,7 @@ check_disk() {
     free_kb="$(df -Pk "$VENV" | awk 'NR == 2 { print $4 }')"
     held_kb="$(du -sk "$VENV/." | cut -f 1)"
     ((free_kb + held_kb >= DISK_GB * 1024 * 1024)) || die "$VENV needs about $DISK_GB GB of disk," \
-        "but only $((free_kb / 1024 / 1024)) GB are free there. Make room, or let .venv be a link" \
+        "but only $((free_kb / 1024 / 1024)) GB are free there. Make room, or let $NAME be a link" \
         "to a folder on a larger disk."
 }
 
@@ -137,13 +147,13 @@ python_version() { "$1" -c 'import platform; print(platform.python_version())'; 
 
 make_venv() {
     local python wanted held
-    # Checked when named, even if .venv is there: it may be for another version.
+    # Checked when named, even if it is there: it may be for another version.
     if [[ -n "${PYTHON:-}" ]] || ! venv_usable; then
         python="$(find_python)"
     fi
     if ! venv_usable; then
-        [[ ! -e "$VENV/bin" ]] || say "the .venv that is there is incomplete or from elsewhere"
-        say "making .venv with $python, Python $(python_version "$python")"
+        [[ ! -e "$VENV/bin" ]] || say "the $NAME that is there is incomplete or from elsewhere"
+        say "making $NAME with $python, Python $(python_version "$python")"
         find "$VENV/" -mindepth 1 -maxdepth 1 ! -name .lock -exec rm -rf {} +
         "$python" -m venv "$VENV"
         return
@@ -151,8 +161,8 @@ make_venv() {
     held="$(python_version "$VENV/bin/python")"
     wanted="$(python_version "${python:-$VENV/bin/python}")"
     [[ "${held%.*}" == "${wanted%.*}" ]] \
-        || die ".venv holds Python $held, not $wanted: to change, remove it first (rm -r .venv)."
-    say "using the .venv that is there, Python $held"
+        || die "$NAME holds Python $held, not $wanted: to change, remove it first (rm -r $NAME)."
+    say "using the $NAME that is there, Python $held"
 }
 
 # What pip was writing when it was interrupted: without this, pip takes it for installed.
@@ -199,16 +209,32 @@ print(home or "")' 2>/dev/null)"
     if [[ -x "$home/bin/nvcc" ]]; then
         found="$("$home/bin/nvcc" --version | sed -n 's/.*release \([0-9.]*\).*/\1/p')"
     fi
-    [[ "${found%%.*}" == "${wanted%%.*}" ]] || die "this machine has an NVIDIA GPU, so mmcv's CUDA ops are compiled, which needs nvcc
+    [[ "${found%%.*}" == "${wanted%%.*}" ]] || die "mmcv's CUDA ops are compiled (for the GPU of this machine, or by FORCE_CUDA=1), which needs nvcc
 of CUDA $wanted (any ${wanted%%.*}.x), as torch was built with. Found: $found${home:+ in $home}.
 Either install the CUDA toolkit $wanted and set CUDA_HOME to its folder, or build the CPU ops only:
-  MMFASTERVIT_MMCV_CPU=1 make setup
+  MMFASTERVIT_MMCV_CPU=1 $AGAIN
 Segmentation then trains on the GPU, but detectors do not: their RoIAlign and NMS would lack CUDA."
+}
+
+# The headers of CUDA's libraries (cuSPARSE, cuBLAS, ...), which torch's own include and a toolkit
+# of compiler and runtime alone lacks. They come with torch's CUDA packages.
+cuda_headers() {
+    "$VENV/bin/python" - <<'PY'
+import sysconfig
+from pathlib import Path
+
+import torch
+
+site = Path(sysconfig.get_path("purelib"), "nvidia")
+release = torch.version.cuda.split(".")[0]
+one_for_all, one_for_each = site / f"cu{release}/include", sorted(site.glob("*/include"))
+print(":".join(map(str, [one_for_all] if one_for_all.is_dir() else one_for_each)))
+PY
 }
 
 # The path of the pinned mmcv's wheel in folder $1; a path with a "*" where there is none.
 wheel_in() {
-    local found=("$1/mmcv-$(pin mmcv)"-*.whl)
+    local found=("$1/${MMCV//-/_}-$(pin "$MMCV")"-*.whl)
     echo "${found[0]}"
 }
 
@@ -222,12 +248,12 @@ build_mmcv() {
         settings+=(FORCE_CUDA=0 CUDA_VISIBLE_DEVICES=)  # mmcv compiles for any GPU torch sees
     else
         check_nvcc
-        settings+=(FORCE_CUDA=1)
+        settings+=(FORCE_CUDA=1 "CPLUS_INCLUDE_PATH=$(cuda_headers):${CPLUS_INCLUDE_PATH:-}")
     fi
-    say "compiling mmcv $(pin mmcv) with its $ops ops: 10 to 30 minutes on 2 cores; log: $LOG"
+    say "compiling $MMCV $(pin "$MMCV") with its $ops ops: 10 to 30 minutes on 2 cores; log: $LOG"
     # Not from pip's cache, which keeps this wheel without looking at the torch it was built for.
     command=("$VENV/bin/python" -m pip wheel --verbose --no-cache-dir --no-deps
-        --no-build-isolation --constraint "$PINS" --wheel-dir "$SCRATCH/wheels" mmcv)
+        --no-build-isolation --constraint "$PINS" --wheel-dir "$SCRATCH/wheels" "$MMCV")
     run_long "compiling mmcv" compile_progress env "${settings[@]}" "${command[@]}" \
         >"$LOG" 2>&1 || status=$?
     if ((status != 0)); then
@@ -248,7 +274,7 @@ get_mmcv() {
     kind="$(mmcv_build_kind)"
     read -r torch_version python_tag ops <<<"$kind"
     [[ "$ops" != none ]] || die "mmcv's GPU ops need a torch that was built with CUDA;" \
-        "this one was not. To build the CPU ops only: MMFASTERVIT_MMCV_CPU=1 make setup"
+        "this one was not. To build the CPU ops only: MMFASTERVIT_MMCV_CPU=1 $AGAIN"
     folder="$WHEELS/torch$torch_version-$python_tag-$ops"
     mmcv_wheel="$(wheel_in "$folder")"
     if [[ -e "$mmcv_wheel" ]]; then
@@ -290,7 +316,7 @@ PY
 
 cd "$ROOT"
 if finished; then
-    say "$VENV is up to date (to make it anew: rm -r .venv)"
+    say "$VENV is up to date (to make it anew: rm -r $NAME)"
     exit 0
 fi
 
@@ -337,11 +363,11 @@ pip_install "installing mmcv" --no-deps --force-reinstall "$mmcv_wheel"
 say "installing OpenMMLab, the test tools and this package"
 # PYTHONWARNINGS: setuptools warns at length that an editable install is editable.
 PYTHONWARNINGS=ignore pip_install "installing OpenMMLab" --no-build-isolation \
-    "$mmcv_wheel" -e ".[openmmlab,test]"
+    "$mmcv_wheel" -e ".[$STACK,test]"
 repair_opencv
 say "checking the packages"
 "$VENV/bin/python" -m pip check
 say "checking that they import"
 check_imports
 fingerprint >"$STAMP"
-say "done: .venv is ready"
+say "done: $NAME is ready"

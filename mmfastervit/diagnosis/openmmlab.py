@@ -25,6 +25,7 @@ RANGES = {  # as the extras of setup.cfg have them
     "onedl-mmcv": ">=2.3.6",
     "onedl-mmdetection": ">=3.5.1",
     "onedl-mmsegmentation": ">=1.4.2",
+    "onedl-mmpretrain": ">=1.3.6",
 }
 PLAIN = {"mmengine-lite": "mmengine", "mmcv-full": "mmcv", "mmcv-lite": "mmcv"}
 APIS = {"mmdet": "mmdet.apis", "mmseg": "mmseg.apis"}
