@@ -1,10 +1,11 @@
-"""What mmengine's maintained forks (``onedl-*``) answer differently, set right for this process.
+"""What OpenMMLab's releases and their maintained forks (``onedl-*``) answer differently.
 
 The forks import under the names of the packages that they continue, and are installed under others.
 """
 
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
+from typing import Any
 
 from mmengine.config.utils import MODULE2PACKAGE
 
@@ -27,3 +28,16 @@ def _is_installed(name: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
+
+
+def swaps_colours(preprocessor: Any) -> bool:
+    """Whether a data preprocessor of mm's swaps red and blue.
+
+    mmseg's own release keeps that under a name of its own, its fork as mmengine and mmdet do.
+    """
+    for name in ("channel_conversion", "_channel_conversion"):
+        if hasattr(preprocessor, name):
+            return getattr(preprocessor, name)
+    raise AttributeError(
+        f"{type(preprocessor).__name__} does not say whether it swaps red and blue"
+    )

@@ -1,15 +1,11 @@
 """Normalising the images of a detector that have any number of channels."""
 
-from typing import Any
-
-import torch
 from mmdet.models.data_preprocessors import DetDataPreprocessor
-from torch import Tensor
 
-_RGB = 3
+from .any_channels import AnyChannels
 
 
-class DetChannelsPreprocessor(DetDataPreprocessor):
+class DetChannelsPreprocessor(AnyChannels, DetDataPreprocessor):
     """mmdet's ``DetDataPreprocessor`` for images of any number of channels and any depth.
 
     mmdet's own takes statistics of one or three channels, and of an image with more it keeps three
@@ -17,63 +13,11 @@ class DetChannelsPreprocessor(DetDataPreprocessor):
     ``type="mmfastervit.engine.channels.DetChannelsPreprocessor"``: it needs mmdet, which the
     package itself does without.
 
-    Args:
-        mean: A value for each channel, in the units of the files; for 16 bits up to 65535.
-        std: The same of the standard deviation.
-        bgr_to_rgb: Swap the first and the third channel; others stay.
-        rgb_to_bgr: The same.
-        options: Further ones of mmdet's: ``pad_size_divisor``, ``pad_mask`` and so on.
+    Its arguments are a value of ``mean`` and of ``std`` for each channel, in the units of the files
+    (for 16 bits up to 65535), ``bgr_to_rgb`` or ``rgb_to_bgr`` to swap the first and the third
+    channel, and mmdet's further ones: ``pad_size_divisor``, ``pad_mask`` and so on.
 
     Raises:
         ValueError: Of ``mean`` and ``std`` one has fewer values, or there are fewer than three to
             swap.
     """
-
-    def __init__(
-        self,
-        mean: list[float],
-        std: list[float],
-        bgr_to_rgb: bool = False,
-        rgb_to_bgr: bool = False,
-        **options: Any,
-    ):
-        super().__init__(**options)
-        if len(mean) != len(std):
-            raise ValueError(
-                f"mean has {len(mean)} values and std {len(std)}: give one for each channel"
-            )
-        self.swaps = bgr_to_rgb or rgb_to_bgr
-        if self.swaps and len(mean) < _RGB:
-            raise ValueError(f"images of {len(mean)} channels have no red and blue to swap")
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), False)
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), False)
-
-    def forward(self, data: dict, training: bool = False) -> dict:
-        """Normalise a batch, and do what mmdet's does but for that.
-
-        Args:
-            data: ``inputs``, images (C, H, W) or one tensor of them, and ``data_samples``.
-            training: Whether batch augmentations apply.
-
-        Raises:
-            ValueError: The images have other channels than ``mean`` has values.
-        """
-        data = dict(self.cast_data(data))
-        images = data["inputs"]
-        is_one = isinstance(images, Tensor)
-        data["inputs"] = self._normal(images) if is_one else [self._normal(one) for one in images]
-        return super().forward(data, training)
-
-    def _normal(self, images: Tensor) -> Tensor:
-        """Images (..., C, H, W) with the mean taken off and divided by the deviation."""
-        channels = images.shape[-3]
-        if channels != len(self.mean):
-            raise ValueError(
-                f"the images have {channels} channels and data_preprocessor.mean has "
-                f"{len(self.mean)} values; LoadImageFromFile loads all channels with "
-                "color_type='unchanged'"
-            )
-        images = images.float()
-        if self.swaps:
-            images = images[..., [2, 1, 0, *range(_RGB, channels)], :, :]
-        return (images - self.mean) / self.std

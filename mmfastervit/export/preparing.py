@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmfastervit.forks import swaps_colours
+
 from .adapters import Refused, is_a
 
 _RGB = 3
@@ -30,16 +32,13 @@ class Preparation(nn.Module):
         super().__init__()
         self.takes_uint8 = takes_uint8
         self.size: tuple[int, int] | None = None
-        # of mm's own, only one of ours swaps the first three of more channels
-        own = is_a(preprocessor, "DetChannelsPreprocessor")
+        own = is_a(preprocessor, "AnyChannels")  # which swaps the first three of more channels
         if is_a(preprocessor, "SegDataPreProcessor"):
-            converts = preprocessor.channel_conversion
             padding = preprocessor.test_cfg or {}
             self.divisor = padding.get("size_divisor") or 1
             self.size = padding.get("size")
             self.value = float(preprocessor.pad_val)
         elif is_a(preprocessor, "ImgDataPreprocessor"):
-            converts = preprocessor.swaps if own else preprocessor._channel_conversion
             self.divisor = preprocessor.pad_size_divisor
             self.value = float(preprocessor.pad_value)
         else:
@@ -47,6 +46,7 @@ class Preparation(nn.Module):
                 f"pictures are prepared by a {type(preprocessor).__name__}; DetDataPreprocessor, "
                 "SegDataPreProcessor and ImgDataPreprocessor can be exported"
             )
+        converts = preprocessor.swaps if own else swaps_colours(preprocessor)
         self.flips = not converts  # pipelines read blue first, and here red comes first
         self.swaps_more = own and converts
         normalises = own or preprocessor._enable_normalize

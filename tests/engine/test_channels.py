@@ -1,11 +1,14 @@
-"""Detectors take images of any number of channels, normalised by their own statistics."""
+"""Models take images of any number of channels, normalised by their own statistics."""
 
 import pytest
 import torch
 from mmdet.models.data_preprocessors import DetDataPreprocessor
 from mmdet.structures import DetDataSample
+from mmseg.models.data_preprocessor import SegDataPreProcessor
+from mmseg.structures import SegDataSample
 
 from mmfastervit.engine.channels import DetChannelsPreprocessor
+from mmfastervit.engine.seg_channels import SegChannelsPreprocessor
 
 
 def batch(*images: torch.Tensor) -> dict:
@@ -33,6 +36,35 @@ def test_it_is_mmdets_own_where_that_works(channels):
     for our, their in zip(ours["data_samples"], theirs["data_samples"], strict=True):
         assert our.batch_input_shape == their.batch_input_shape
         assert our.pad_shape == their.pad_shape
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_segmentors_is_mmsegs_own_where_that_works(channels):
+    options = dict(
+        mean=[10.0, 20.0, 30.0][:channels],
+        std=[2.0, 3.0, 4.0][:channels],
+        bgr_to_rgb=channels == 3,
+        test_cfg=dict(size_divisor=8),
+    )
+    made = []
+    for kind in (SegDataPreProcessor, SegChannelsPreprocessor):
+        torch.manual_seed(0)
+        samples = [SegDataSample(), SegDataSample()]
+        data = dict(inputs=[drawn(channels), drawn(channels)], data_samples=samples)
+        made.append(kind(**options)(data))
+    theirs, ours = made
+    assert torch.equal(ours["inputs"], theirs["inputs"])
+    for our, their in zip(ours["data_samples"], theirs["data_samples"], strict=True):
+        assert our.pad_shape == their.pad_shape
+
+
+@pytest.mark.parametrize("channels", [2, 4, 13])
+def test_each_channel_of_a_segmentors_images_has_its_own_statistics(channels):
+    mean, std = [1000.0 * i for i in range(channels)], [1.0 + i for i in range(channels)]
+    image = drawn(channels, high=65536)
+    made = SegChannelsPreprocessor(mean=mean, std=std)(dict(inputs=[image]))["inputs"][0]
+    for i in range(channels):
+        assert torch.equal(made[i], (image[i].float() - mean[i]) / std[i])
 
 
 @pytest.mark.parametrize("channels", [2, 4, 6, 13])

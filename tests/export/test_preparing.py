@@ -7,6 +7,7 @@ from mmdet.models import DetDataPreprocessor
 from mmseg.models import SegDataPreProcessor
 
 from mmfastervit.engine.channels import DetChannelsPreprocessor
+from mmfastervit.engine.seg_channels import SegChannelsPreprocessor
 from mmfastervit.export import Refused
 from mmfastervit.export.preparing import Preparation
 from mmfastervit.export.proof import predicted
@@ -38,6 +39,7 @@ class BaseSegmentor(Detector):
         (Detector, DetChannelsPreprocessor([1.0] * 4, [2.0] * 4, bgr_to_rgb=True), 4),
         (Detector, DetChannelsPreprocessor([1.0] * 4, [2.0] * 4, pad_size_divisor=8), 4),
         (Detector, DetChannelsPreprocessor([1.0, 2.0, 3.0], [2.0] * 3, bgr_to_rgb=True), 3),
+        (BaseSegmentor, SegChannelsPreprocessor([1.0] * 5, [2.0] * 5, bgr_to_rgb=True), 5),
         (BaseSegmentor, SegDataPreProcessor(**RGB, bgr_to_rgb=True, size=(64, 64)), 3),
         (BaseSegmentor, SegDataPreProcessor(**RGB, test_cfg=dict(size_divisor=32)), 3),
         (BaseSegmentor, SegDataPreProcessor(**RGB, test_cfg=dict(size=(50, 60)), pad_val=9), 3),

@@ -7,6 +7,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 from PIL import Image
 from support.opened import CLASSES, KINDS, checkpoint_of, config_of, opened, picture
+from support.stacks import MANY_CHANNELS
 
 import mmfastervit
 from mmfastervit.inference import Detections, Predictor, Segmentation, Unreadable, open_model
@@ -162,7 +163,8 @@ def test_loading_without_a_checkpoint_is_refused():
 def test_a_model_of_six_channels_takes_arrays_of_six():
     cfg = config_of("seg")
     cfg.model.backbone.in_channels = 6
-    cfg.model.data_preprocessor.update(mean=[0.0] * 6, std=[1.0] * 6)
+    statistics = dict(mean=[0.0] * 6, std=[1.0] * 6)
+    cfg.model.data_preprocessor.update(statistics, type=MANY_CHANNELS)
     model = Predictor(open_model(cfg, None))
     bands = np.random.default_rng(0).normal(size=(64, 80, 6)).astype(np.float32)
     assert model.predict(bands).labels.shape == (64, 80)

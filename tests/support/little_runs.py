@@ -11,6 +11,7 @@ import pytest
 from mmengine.runner import Runner
 
 from mmfastervit.datasets.shapes import write_dataset
+from support.stacks import FORMATTER
 
 ARCH = dict(dim=8, in_dim=8, depths=(1, 1, 2, 1), num_heads=(1, 1, 2, 2), layer_scale=0.5)
 TASKS = ("det", "seg")
@@ -100,7 +101,7 @@ def quicken(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("mmengine.runner.runner.collect_env", dict)
     patch.setattr(Runner, "build_visualizer", lambda *_: MagicMock())  # it draws
     patch.setattr("logging.raiseExceptions", False)  # loggers keep the streams of former tests
-    patch.setattr("mmengine.config.config.FormatCode", lambda text, **_: (text, True))
+    patch.setattr(FORMATTER, lambda text, **_: (text, True))
 
 
 def written(config: dict[str, Any], path: Path) -> Path:

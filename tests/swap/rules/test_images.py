@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmdet.models.utils import imrenormalize
 from mmengine.config import Config, ConfigDict
+from support.stacks import MANY_CHANNELS
 
 from mmfastervit.config.changes import apply_changes
 from mmfastervit.config.tree import plain
@@ -154,7 +155,7 @@ def test_images_that_are_not_rgb_are_left(channels):
 def test_a_config_for_other_channels_keeps_its_statistics_and_takes_both_steps(channels, tiny_arch):
     cfg = plan_swap("mmseg::fcn/fcn_r50-d8_4xb2-40k_cityscapes-512x1024.py", tiny_arch).original
     own = dict(mean=[50.0 + i for i in range(channels)], std=[20.0] * channels, bgr_to_rgb=False)
-    cfg.model.data_preprocessor.update(own)
+    cfg.model.data_preprocessor.update(own, type=MANY_CHANNELS)
     cfg.model.backbone.in_channels = channels
     swap = plan_swap(cfg, tiny_arch)
     assert swap.config.model.backbone.in_channels == channels
