@@ -14,7 +14,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmfastervit.config.finding import find_config, merged_at, reading_told
-from mmfastervit.config.tree import dotted, leaf_datasets, plain, type_name, walk
+from mmfastervit.config.tree import dotted, leaf_datasets, plain, type_name, value_at, walk
 from mmfastervit.signatures import nearest, options_of
 
 from .devices import has_accelerator
@@ -102,10 +102,19 @@ def _merge_options(cfg: Config, options: dict[str, Any]) -> None:
             )
         if section not in {*options_of(Runner), *_RUNNER_EXTRAS}:
             _refuse_spent(cfg, section)
+    there = cfg.to_dict()
     try:
-        cfg.merge_from_dict(options)
+        cfg.merge_from_dict({key: _whole(there, key, value) for key, value in options.items()})
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"--cfg-options {_misfit(error)}") from error
+
+
+def _whole(there: dict, key: str, value: Any) -> Any:
+    """The value of an option; a dict in the place of None is marked to be taken whole."""
+    place = tuple(int(part) if part.isdigit() else part for part in key.split("."))
+    if isinstance(value, dict) and value_at(there, place) is None:
+        return {"_delete_": True, **value}
+    return value
 
 
 def _refuse_spent(cfg: Config, variable: str) -> None:

@@ -66,7 +66,6 @@ class TestLoadConfig:
             ("model.depth.a", 1, "model.depth is 3 in the config, which has nothing below it"),
             ("model.name", dict(a=1), "model.name is 'x' in the config, which has nothing below"),
             ("model.neck.a.b", 1, "is None in the config; give all of it: 'model.neck=dict(a=..."),
-            ("model.neck", dict(a=1), "give all of it: 'model.neck=dict(a=...)'"),
             ("model", {1: 2}, "model.1: a key below it is no name"),
             ("model.heads.0", 3, "model.heads.0: a key below it is no name, or an item of a list"),
         ],
@@ -75,6 +74,13 @@ class TestLoadConfig:
         text = "model = dict(heads=[dict(a=1)], depth=3, name='x', neck=None)\n"
         with pytest.raises(ValueError, match=rf"^--cfg-options .*{re.escape(message)}"):
             load_config(write_config(tmp_path, text), {option: value})
+
+    @pytest.mark.parametrize("key", ["model.neck", "model.heads.0.norm"])
+    def test_a_whole_dict_takes_the_place_of_none(self, tmp_path, key):
+        text = "model = dict(heads=[dict(norm=None)], neck=None)\n"
+        cfg = load_config(write_config(tmp_path, text), {key: dict(type="BN", eps=1)})
+        filled = cfg.model.neck or cfg.model.heads[0].norm
+        assert filled == dict(type="BN", eps=1)
 
     @pytest.mark.parametrize(
         ("base", "kind"), [("None", "None"), ("'x'", "str 'x'"), ("3", "int 3")]
