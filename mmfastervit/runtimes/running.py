@@ -70,6 +70,9 @@ class OpenVino:
     """A file that OpenVINO has open.
 
     Left to itself it would take bfloat16 wherever the processor has it: what is taken is said here.
+
+    Attributes:
+        settings: Those of its properties that were asked for, as it says it has taken them.
     """
 
     told, package, extra = "OpenVINO", "openvino", "openvino"
@@ -83,6 +86,7 @@ class OpenVino:
             "PERFORMANCE_HINT": "LATENCY",
         }
         self._model = Core().compile_model(str(path), "CPU", settings)
+        self.settings = {key: str(self._model.get_property(key)) for key in settings}
         self._names = [output.any_name for output in self._model.outputs]
 
     def __call__(self, pictures: Any) -> dict[str, np.ndarray]:
