@@ -1,5 +1,6 @@
 """The file of a model in the place of the model: pipelines and evaluators stay as they are."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -101,9 +102,9 @@ class FileModel(BaseModel):
         if wanted is None or (height, width) == wanted:
             return
         told = (
-            f"it is {height}x{width} (height x width) after the config's pipeline, and {self.file}"
+            f"it is {height}x{width} (height x width) after the config's pipeline, and {self.file} "
+            f"takes {wanted[0]}x{wanted[1]} alone"
         )
-        told += f" takes {wanted[0]}x{wanted[1]} alone"
         way_out = (
             f"export without --one-size, or with --size {height} {width}, or let the pipeline "
             "resize and pad to that size"
@@ -135,6 +136,12 @@ class FileModel(BaseModel):
         if self.stated.size in (None, self._size(picture)):
             return picture
         assert self.stated.size is not None  # mypy does not see it
+        sides = "x".join(map(str, self.stated.size))
+        warnings.warn(  # which is shown once
+            f"{self.file}: pictures smaller than {sides} are padded to it, as in a batch with a "
+            "picture of that size: metrics are not quite those of a test one by one",
+            stacklevel=2,
+        )
         assert self.stated.fill is not None  # check has asked
         fill = np.array(self.stated.fill, picture.dtype)
         height, width = self._size(picture)

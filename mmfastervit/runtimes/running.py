@@ -19,7 +19,6 @@ class Runtime(Protocol):
         told: What to call the runtime.
         package: What must be installed.
         extra: Of this package, that brings it.
-        why_no_bf16: Why it can't compute in bfloat16 here, '' where it can.
     """
 
     told: str
@@ -32,7 +31,8 @@ class Runtime(Protocol):
         """Run it on a batch of pictures, as the file takes them; results by name."""
 
     @staticmethod
-    def why_no_bf16() -> str: ...
+    def why_no_bf16() -> str:
+        """Why it can't compute in bfloat16 here; '' where it can."""
 
 
 class OnnxRuntime:
