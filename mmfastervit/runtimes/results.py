@@ -96,15 +96,15 @@ def _fill_maps(sample: Any, logits: Tensor, original: Size, stated: Stated) -> N
 
     A file gives the probability of a single class, and what the model scales is its logit.
     """
-    single = stated.threshold is not None
-    if single:
+    threshold = stated.threshold
+    if threshold is not None:
         logits = logits.logit(_SURE)
     logits = F.interpolate(
         logits[None], original, mode="bilinear", align_corners=stated.align_corners
     )[0]
-    if single:
+    if threshold is not None:
         logits = logits.sigmoid()
-        classes = (logits > stated.threshold).to(torch.int64)
+        classes = (logits > threshold).to(torch.int64)
     else:
         classes = logits.argmax(0, keepdim=True)
     sample.seg_logits = PixelData(data=logits)
