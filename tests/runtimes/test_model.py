@@ -71,7 +71,8 @@ def test_a_smaller_picture_is_padded_and_what_lies_in_the_padding_dropped(
 ):
     stated = replace(PLAIN, size=(64, 64), takes_uint8=takes_uint8)
     model = fake_model(monkeypatch, tmp_path, stated, objects())
-    (sample,) = model.test_step(batch_of(picture(18, 64, 100)))
+    with pytest.warns(UserWarning, match=r"smaller than 64x64 are padded"):
+        (sample,) = model.test_step(batch_of(picture(18, 64, 100)))
     (batch,) = model.runtime.batches
     pixels = batch[0] if takes_uint8 else batch[0].transpose(1, 2, 0)
     assert pixels.shape == (64, 64, 3)
