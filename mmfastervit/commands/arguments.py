@@ -46,14 +46,17 @@ class CommandParser(ArgumentParser):
     def parse_args(  # type: ignore[override]  # of ArgumentParser's overloads, the common one
         self, args: Sequence[str] | None = None, namespace: Namespace | None = None
     ) -> Namespace:
-        """Parse; an unknown option is told first, with the nearest one, whatever else is wrong."""
+        """Parse; an unknown option is told first, with the nearest one, whatever else is wrong.
+
+        An argument that may be left out may also stand behind options.
+        """
         words = list(sys.argv[1:] if args is None else args)
         known = self._option_string_actions
         for word in words:
             option = word.partition("=")[0]
             if option[:2] == "--" and not any(name.startswith(option) for name in known):
                 self.error(f"unrecognized argument {word!r}{nearest(option, known)}")
-        parsed, unknown = self.parse_known_args(words, namespace)
+        parsed, unknown = self.parse_known_intermixed_args(words, namespace)
         if unknown:
             self.error(f"unrecognized argument {unknown[0]!r}")
         return parsed

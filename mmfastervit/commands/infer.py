@@ -6,11 +6,15 @@ piped in, a picture or a list. DIR gets pictures/ (drawn, with a legend; videos 
 detector predictions.json in COCO's format, of a segmentor labels/*.png. What can't be read is
 listed at the end, and the exit status is then 1.
 
+With --model an exported file is run in the place of the checkpoint, by ONNX Runtime or OpenVINO;
+--config then prepares the pictures, and must be the one that the file was exported with.
+
 Examples:
     mmfastervit infer photos --config cells.py --checkpoint epoch_24.pth --out found
     mmfastervit infer photos/*.jpg clip.mp4 --checkpoint cells-1a2b3c4d.pth --out found
     mmfastervit infer map.tif --checkpoint cells-1a2b3c4d.pth --out found --tile 640x640
     ls photos/*.png | mmfastervit infer - --checkpoint cells-1a2b3c4d.pth --out found
+    mmfastervit infer photos --config cells.py --model cells.onnx --runtime openvino --out found
 """
 
 import re
@@ -29,7 +33,7 @@ from rich.text import Text
 
 from mmfastervit.engine.options import check_model, load_config
 from mmfastervit.inference.inputs import Entry, count, find_inputs, items
-from mmfastervit.inference.opening import find_device, open_model
+from mmfastervit.inference.opening import OpenedModel, find_device, open_file, open_model
 from mmfastervit.inference.outputs import Outputs
 from mmfastervit.inference.predicting import SCORE, Predictor
 from mmfastervit.inference.running import Tally
@@ -38,6 +42,7 @@ from mmfastervit.inference.tiles import Tiles
 from mmfastervit.inspection.findings import counted
 
 from .arguments import CommandFailed, WrongRequest, add_config_options, told_as
+from .runtime_options import Running, add_runtime_options, running_asked
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class _Request:
     cfg: Config | None
     entries: list[Entry]
     tiles: Tiles | None
+    running: Running
     arguments: Namespace
 
 
@@ -55,7 +61,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--config", help="of the checkpoint; one of `mmfastervit publish` needs none"
     )
-    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="file or URL")
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", help="file or URL; needed where there is no --model"
+    )
+    add_runtime_options(parser)
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new folder")
     parser.add_argument(
         "--force", action="store_true", help="write into DIR though it holds files, over like names"
@@ -69,8 +78,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--device",
-        default="cuda" if torch.cuda.is_available() else "cpu",
-        help="cpu, cuda, cuda:1, ... (default: a GPU if there is one; here %(default)s)",
+        help="cpu, cuda, cuda:1, ... of torch (default: a GPU if there is one; here "
+        f"{_default_device()})",
     )
     parser.add_argument(
         "--batch-size",
@@ -109,6 +118,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_config_options(parser)
 
 
+def _default_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def _sides(text: str) -> tuple[int, int]:
     sides = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
     if sides is None:
@@ -130,14 +143,17 @@ def prepare(arguments: Namespace) -> _Request:
     if arguments.tile:
         width, height = arguments.tile
         tiles = Tiles(width, height, arguments.overlap)
-    find_device(arguments.device)
+    running = running_asked(arguments, "device", "deploy")
+    if arguments.device:
+        find_device(arguments.device)
     cfg = None
     if arguments.config:
         cfg = load_config(arguments.config, arguments.cfg_options)
         check_model(cfg)
     elif arguments.cfg_options:
         raise ValueError("--cfg-options change a config: name it by --config")
-    return _Request(cfg, find_inputs(arguments.inputs, sys.stdin.buffer), tiles, arguments)
+    entries = find_inputs(arguments.inputs, sys.stdin.buffer)
+    return _Request(cfg, entries, tiles, running, arguments)
 
 
 def run(request: _Request) -> int:
@@ -149,7 +165,7 @@ def run(request: _Request) -> int:
     """
     arguments = request.arguments
     with told_as(WrongRequest, ValueError, FileNotFoundError):
-        opened = open_model(request.cfg, arguments.checkpoint, arguments.device, arguments.deploy)
+        opened = _open(request)
         predictor = Predictor(
             opened, arguments.score_thr, arguments.batch_size, arguments.classes, request.tiles
         )
@@ -160,6 +176,19 @@ def run(request: _Request) -> int:
     with told_as(CommandFailed, OSError), outputs, _progress(request.entries) as advance:
         tally = predict(predictor, items(request.entries), outputs.write, advance)
     return _tell(tally, request)
+
+
+def _open(request: _Request) -> OpenedModel:
+    """Open the checkpoint, or the file in its place."""
+    running, arguments = request.running, request.arguments
+    if running.file is not None:
+        return open_file(
+            request.cfg, running.file, running.runtime, running.precision, arguments.checkpoint
+        )
+    device = arguments.device or _default_device()
+    return open_model(
+        request.cfg, arguments.checkpoint, device, arguments.deploy, running.precision
+    )
 
 
 def _tell(tally: Tally, request: _Request) -> int:

@@ -3,8 +3,13 @@
 import os.path
 from typing import Any
 
+from mmengine.config import Config
 from mmengine.fileio import list_from_file
 from mmengine.registry import DATASETS
+
+from .tree import leaf_datasets
+
+_LOADERS = ("test_dataloader", "val_dataloader", "train_dataloader")
 
 
 def dataset_class(name: str | type, scope: str) -> type | None:
@@ -30,3 +35,15 @@ def classes_of(dataset: dict, kind: type | None) -> tuple[str, ...] | None:
     if isinstance(classes, str):
         return (classes,)
     return None if classes is None else tuple(map(str, classes))
+
+
+def named_in(cfg: Config) -> tuple[tuple[str, ...], Any]:
+    """Names of the classes in a config's data, and their palette; none and None if it has none."""
+    scope = cfg.get("default_scope") or "mmengine"
+    for loader in _LOADERS:
+        dataset = (cfg.get(loader) or {}).get("dataset")
+        for _, leaf in leaf_datasets(dataset, loader) if isinstance(dataset, dict) else ():
+            kind = dataset_class(leaf.get("type", ""), scope)
+            if names := classes_of(leaf, kind):
+                return names, metainfo_of(leaf, kind).get("palette")
+    return (), None

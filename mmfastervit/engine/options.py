@@ -13,8 +13,11 @@ from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from mmfastervit.checkpoint.reading import read_source
+from mmfastervit.checkpoint.whole import learned_classes
 from mmfastervit.config.finding import find_config, merged_at, reading_told
 from mmfastervit.config.tree import dotted, leaf_datasets, plain, type_name, value_at, walk
+from mmfastervit.runtimes import put_in_place
 from mmfastervit.signatures import nearest, options_of
 
 from .devices import has_accelerator
@@ -374,6 +377,26 @@ def enable_deploy(cfg: Config) -> None:
     hooks = cfg.get("custom_hooks") or []
     if not any(type_name(hook["type"]) == "DeployHook" for hook in hooks):
         cfg.custom_hooks = [*hooks, ConfigDict(type="mmfastervit.DeployHook")]
+
+
+def enable_file(cfg: Config, file: Path, runtime: str, precision: str) -> None:
+    """Test a file of ``mmfastervit export --part model`` in the place of the model.
+
+    Raises:
+        FileNotFoundError: there is no such file, or no such checkpoint beside it.
+        ValueError: it does not say what it is, or is of another model or of other classes than the
+            config, or than the checkpoint that ``load_from`` names.
+    """
+    stated = put_in_place(cfg, file, runtime, precision)
+    if cfg.get("load_from"):
+        learned = learned_classes(read_source(cfg.load_from))
+        stated.check_classes(learned, file, cfg.load_from)
+    cfg.load_from = None
+    hooks = cfg.get("custom_hooks") or []  # an exported model is deployed already
+    cfg.custom_hooks = [hook for hook in hooks if type_name(hook["type"]) != "DeployHook"]
+    cfg.pop("compile", None)
+    if remark := stated.scales_coarsely(cfg):
+        print_log(f"{file}: {remark}", "current", logging.WARNING)
 
 
 def enable_tta(cfg: Config) -> None:

@@ -1,8 +1,9 @@
 """ONNX files: a backbone, a backbone with its neck, or a whole model, checked before written."""
 
+from mmfastervit.runtimes import paste_masks
+
 from .adapters import Adapter, Refused, register_adapter
 from .parts import TOLERANCE, TRACED, UNSEEN, Difference, MapsOf, build_part, export_onnx
-from .pasting import paste_masks
 from .proof import Checked
 from .whole import WholeModel, Written, build_whole, export_whole
 from .writing import require_packages

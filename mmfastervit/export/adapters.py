@@ -27,12 +27,16 @@ class Adapter:
             the same shape. Raises :class:`Refused` for options of the model that it would not
             follow.
         is_dynamic: Whether the module takes any height and width.
+        pads: Whether a picture may be padded up to the size of a batch, as the model's preprocessor
+            does it in mm, without the module being told. A file for one size then takes smaller
+            pictures too.
     """
 
     name: str
     takes: Callable[[nn.Module], bool]
     wrap: Callable[[nn.Module], nn.Module]
     is_dynamic: bool = True
+    pads: bool = False
 
 
 ADAPTERS: list[Adapter] = []
@@ -43,6 +47,7 @@ def register_adapter(
     takes: Callable[[nn.Module], bool],
     wrap: Callable[[nn.Module], nn.Module],
     is_dynamic: bool = True,
+    pads: bool = False,
 ) -> None:
     """Say how a family of models is exported whole; see :class:`Adapter` for the arguments.
 
@@ -53,7 +58,7 @@ def register_adapter(
     """
     if any(adapter.name == name for adapter in ADAPTERS):
         raise ValueError(f"how {name} is exported is known already")
-    ADAPTERS.insert(0, Adapter(name, takes, wrap, is_dynamic))
+    ADAPTERS.insert(0, Adapter(name, takes, wrap, is_dynamic, pads))
 
 
 def adapter_for(model: nn.Module) -> Adapter:

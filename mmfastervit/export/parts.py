@@ -17,8 +17,9 @@ from mmfastervit.config.building import build_model
 from mmfastervit.logs import warnings_only
 from mmfastervit.models import FasterViT
 from mmfastervit.models.channels import channels_in
+from mmfastervit.runtimes import OnnxRuntime
 
-from .writing import Session, beside, require_packages, trace
+from .writing import beside, require_packages, trace
 
 PARTS = ("backbone", "neck")
 # Images and their height and width. Both sides of those to trace with have padded windows and
@@ -156,7 +157,7 @@ def compare(module: nn.Module, path: Path, shape: Sequence[int]) -> Difference:
         ArithmeticError: Their outputs are not of the same shapes.
     """
     images = torch.randn(*shape)
-    actual = list(Session(path)(images.numpy()).values())
+    actual = list(OnnxRuntime(path)(images.numpy()).values())
     expected = [output.numpy() for output in module(images)]
     shapes = [[output.shape for output in outputs] for outputs in (actual, expected)]
     if shapes[0] != shapes[1]:

@@ -38,9 +38,11 @@ class Preparation(nn.Module):
             self.divisor = padding.get("size_divisor") or 1
             self.size = padding.get("size")
             self.value = float(preprocessor.pad_val)
+            self.pads = self.divisor > 1 or self.size is not None
         elif is_a(preprocessor, "ImgDataPreprocessor"):
             self.divisor = preprocessor.pad_size_divisor
             self.value = float(preprocessor.pad_value)
+            self.pads = True
         else:
             raise Refused(
                 f"pictures are prepared by a {type(preprocessor).__name__}; DetDataPreprocessor, "
@@ -67,9 +69,27 @@ class Preparation(nn.Module):
         """Pictures (B, H, W, C), red first, to normalised images (B, C, H, W)."""
         images = pictures.permute(0, 3, 1, 2).float()
         channels = images.shape[1]
-        if self.flips if channels == _RGB else self.swaps_more:
+        if self._swaps(channels):
             images = images[:, [2, 1, 0, *range(_RGB, channels)]]
         return (images - self.mean) / self.std
+
+    def _swaps(self, channels: int) -> bool:
+        """Whether the first three channels of a picture, red first, are taken in reverse."""
+        return self.flips if channels == _RGB else self.swaps_more
+
+    def fill(self, channels: int) -> tuple[float, ...] | None:
+        """What pictures are padded with, a number for each channel as :meth:`forward` takes them.
+
+        None where the preprocessor leaves pictures as they are, whatever else is in the batch.
+        """
+        if not self.pads:
+            return None
+        values = torch.full((channels, 1, 1), self.value)
+        if self.takes_uint8:
+            values = (values * self.std + self.mean).round().clamp(0, 255)
+            if self._swaps(channels):
+                values = values[[2, 1, 0, *range(_RGB, channels)]]
+        return tuple(values.flatten().tolist())
 
     def padded(self, images: Tensor, height: int, width: int) -> Tensor:
         """Images with what a padded batch has at its right and lower sides."""

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from mmfastervit.runtimes import masks_at
+
 from .adapters import is_a
-from .pasting import paste_masks
 
 FLOOR = 0.05  # detections of higher scores are looked for
 IOU = 0.99
@@ -158,9 +159,7 @@ def _of_outputs(
     boxes, scores, labels = (outputs[name][image, :count] for name in ("boxes", "scores", "labels"))
     masks = None
     if "masks" in outputs:
-        masks = outputs["masks"][image, :count]
-        if masks.dtype != bool:
-            masks = paste_masks(masks, boxes, size, threshold)
+        masks = masks_at(outputs["masks"][image, :count], boxes, size, threshold)
     return Found(boxes, scores, labels, masks)
 
 

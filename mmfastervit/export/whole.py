@@ -13,19 +13,22 @@ from torch import Tensor, nn
 from mmfastervit.checkpoint.content import unwrap
 from mmfastervit.checkpoint.fitting import fit
 from mmfastervit.checkpoint.reading import read_source
+from mmfastervit.checkpoint.whole import learned_classes
 from mmfastervit.config.building import build_model
+from mmfastervit.config.datasets import named_in
 from mmfastervit.config.tree import type_name, walk
 from mmfastervit.logs import warnings_only
 from mmfastervit.models import deploy
 from mmfastervit.models.channels import channels_in
 from mmfastervit.models.deployment import Foldable
+from mmfastervit.runtimes import OnnxRuntime, Stated, described
 
 from . import families  # noqa: F401  # it registers what it knows
 from .adapters import Adapter, Refused, adapter_for
 from .detections import Results
 from .preparing import Preparation
 from .proof import Checked, check, fitted
-from .writing import Session, beside, require_packages, trace
+from .writing import beside, require_packages, trace
 
 _LAYOUTS = {True: (1, 2), False: (2, 3)}  # where height and width stand: of uint8 and float images
 _TRACED_BATCH = 2
@@ -41,12 +44,18 @@ class WholeModel(nn.Module):
         adapter: Of its family.
         takes_uint8: See :class:`Preparation`.
 
+    Attributes:
+        classes: Names of its classes, where they are known.
+        described: Its config and its ``test_cfg``, as a file says them.
+
     Raises:
         Refused: An option of the model that an exported file would not follow.
     """
 
     def __init__(self, model: nn.Module, adapter: Adapter, takes_uint8: bool):
         super().__init__()
+        self.classes: tuple[str, ...] = ()
+        self.described: tuple[dict[str, Any], dict[str, Any] | None] = ({}, None)
         self.adapter = adapter
         self.channels = channels_in(model)
         self.preparation = Preparation(model.data_preprocessor, takes_uint8)
@@ -104,17 +113,21 @@ def build_whole(
         _check_pipeline(cfg)
     if getattr(model, "auxiliary_head", None) is not None:
         model.auxiliary_head = None  # it serves training only
+    content: Mapping[str, Any] = {}
     if checkpoint is None:
         with warnings_only():
             model.init_weights()
     else:
-        found = fit(model, unwrap(read_source(checkpoint)), checkpoint, called="--part model")
+        content = read_source(checkpoint)
+        found = fit(model, unwrap(content), checkpoint, called="--part model")
         if not found.is_whole:
             raise found.refusal()
     model.eval()
     if any(isinstance(layer, Foldable) for layer in model.modules()):
         deploy(model)
     whole = WholeModel(model, adapter, takes_uint8)
+    whole.classes = learned_classes(content) or named_in(cfg)[0]
+    whole.described = described(cfg)
     if gives_logits:
         if not hasattr(whole.results, "gives_logits"):
             raise Refused(f"logits are given by encoder-decoder segmentors, not by {adapter.name}")
@@ -164,8 +177,10 @@ def export_whole(
     sizes = [size, _other(size)] if any_size else [size]
     checks = []
     with beside(out) as path:
+        stated = _stated(whole, program, None if any_size else size, any_batch)
+        program.model.metadata_props.update(stated.to_metadata())
         program.save(str(path))
-        session = Session(path)
+        session = OnnxRuntime(path)
         for place, one in enumerate(sizes):
             for batch in (1, 2) if any_batch else (1,):
                 chosen = [pictures[(place + batch + i) % len(pictures)] for i in range(batch)]
@@ -182,6 +197,34 @@ def export_whole(
     if not any_size:
         told = f"{'any batch' if any_batch else 'a batch of 1'}, {size[0]}x{size[1]} pixels"
     return Written(told, reason, tuple(checks))
+
+
+def _stated(
+    whole: WholeModel,
+    program: torch.onnx.ONNXProgram,
+    size: tuple[int, int] | None,
+    any_batch: bool,
+) -> Stated:
+    """What a program's file is to say of itself."""
+    shapes = {value.name: value.shape for value in program.model.graph.outputs}
+    task = "det" if "boxes" in shapes else "panoptic" if "segments" in shapes else "seg"
+    model, test_cfg = whole.described
+    boxes = shapes.get("boxes")
+    return Stated(
+        task=task,
+        classes=whole.classes,
+        takes_uint8=whole.preparation.takes_uint8,
+        channels=whole.channels,
+        size=size,
+        any_batch=any_batch,
+        fill=whole.preparation.fill(whole.channels) if whole.adapter.pads else None,
+        gives=tuple(str(name) for name in shapes),
+        max_detections=None if boxes is None else int(boxes[1]),  # type: ignore[arg-type]  # fixed
+        threshold=getattr(whole.results, "mask_threshold", None),
+        align_corners=getattr(whole.results, "align_corners", False),
+        model=model,
+        test_cfg=test_cfg,
+    )
 
 
 def _other(size: tuple[int, int]) -> tuple[int, int]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -88,18 +87,3 @@ def beside(out: Path) -> Iterator[Path]:
         # weights beyond protobuf's 2 GB stand in a file of their own, which must be there first
         for file in sorted(Path(folder).iterdir(), key=lambda file: file == path):
             os.replace(file, out.parent / file.name)
-
-
-class Session:
-    """An ONNX file, run by ONNX Runtime on the processor."""
-
-    def __init__(self, path: Path):
-        from onnxruntime import InferenceSession
-
-        self._session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
-        self.names = [output.name for output in self._session.get_outputs()]
-
-    def __call__(self, images: Any) -> dict[str, Any]:
-        """Run it on an array of images; outputs by name."""
-        return dict(zip(self.names, self._session.run(None, {self._input: images}), strict=True))

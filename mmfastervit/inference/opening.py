@@ -15,12 +15,22 @@ from torch import nn
 from mmfastervit.checkpoint.reading import read_source
 from mmfastervit.checkpoint.whole import dataset_meta, learned_classes, load_whole
 from mmfastervit.config.building import build_model
+from mmfastervit.config.datasets import named_in
 from mmfastervit.config.finding import find_config, reading_told
 from mmfastervit.logs import warnings_only
 from mmfastervit.models import deploy as deployed
+from mmfastervit.models.channels import channels_in
+from mmfastervit.runtimes import (
+    FILE_RUNTIME,
+    FileModel,
+    check_precision,
+    put_in_place,
+    require_runtime,
+)
+from mmfastervit.runtimes.bfloat16 import compute_in_bfloat16
 
 from .colours import Colour, palette_for
-from .names import check_heads, named_in
+from .names import check_heads
 from .published import described_in
 
 
@@ -29,7 +39,7 @@ class OpenedModel:
     """A model that is ready to predict.
 
     Attributes:
-        model: In eval mode, on its device.
+        model: In eval mode, on its device; or a :class:`FileModel` in its place.
         cfg: Its config; of a published file, what the file describes.
         task: ``"det"`` for boxes, with or without masks, ``"seg"`` for label maps.
         classes: Names, in the order of their labels.
@@ -47,7 +57,16 @@ class OpenedModel:
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
+        if isinstance(self.model, FileModel):
+            return torch.device("cpu")
         return next(self.model.parameters()).device
+
+    @property
+    def channels(self) -> int:
+        """Of the images that it takes."""
+        if isinstance(self.model, FileModel):
+            return self.model.stated.channels
+        return channels_in(self.model)
 
 
 def open_model(
@@ -55,6 +74,7 @@ def open_model(
     checkpoint: str | None,
     device: str = "cpu",
     deploy: bool = False,
+    precision: str = "fp32",
 ) -> OpenedModel:
     """Build a model and load its weights: all that it has learned, or it is an error.
 
@@ -65,13 +85,15 @@ def open_model(
         checkpoint: A path, a URL or a name of a zoo; None for random weights.
         device: As torch names it: ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
         deploy: Fold the normalisation and scales of FasterViT into its other weights.
+        precision: ``"fp32"``, or ``"bf16"`` as far as :func:`compute_in_bfloat16` goes.
 
     Raises:
         FileNotFoundError: There is no such config or checkpoint.
         ValueError: The config can't be read or built, or is of neither a detector nor a segmentor;
             the checkpoint does not fit; there are no names of classes, or not as many as the head
-            has classes; there is no such device; or nothing can be deployed.
+            has classes; there is no such device or precision; or nothing can be deployed.
     """
+    check_precision(precision)
     place = find_device(device)
     cfg, name = _config_of(config, checkpoint)
     model = build_model(cfg, loads_weights=False)
@@ -87,7 +109,47 @@ def open_model(
     model.to(place).eval()
     if deploy:
         deployed(model)
+    if precision == "bf16":
+        compute_in_bfloat16(model)
     return OpenedModel(model, cfg, task, classes, palette_for(classes, palette), name)
+
+
+def open_file(
+    config: str | Path | Config | None,
+    file: str | Path,
+    runtime: str = FILE_RUNTIME,
+    precision: str = "fp32",
+    checkpoint: str | None = None,
+) -> OpenedModel:
+    """Open a file of ``mmfastervit export --part model`` in the place of its model.
+
+    Args:
+        config: As of :func:`open_model`, that which the file was exported with: it says how
+            pictures are prepared.
+        file: The file.
+        runtime: ``"onnxruntime"`` or ``"openvino"``.
+        precision: ``"fp32"``, or ``"bf16"`` where runtime and processor have it.
+        checkpoint: Not needed, as the file has the weights; where it is given, its names of classes
+            must be the file's, and one of ``mmfastervit publish`` stands for a config.
+
+    Raises:
+        FileNotFoundError: There is no such file, config or checkpoint.
+        ValueError: The runtime is not there or lacks the precision; the file does not say what it
+            is, or is of another model or of other classes than the config.
+    """
+    require_runtime(runtime, precision)
+    cfg, name = _config_of(config, checkpoint)
+    running = Config(cfg.to_dict())
+    stated = put_in_place(running, Path(file), runtime, precision)
+    if stated.task == "panoptic":
+        raise ValueError(f"{file} gives panoptic maps alone; predictions are of objects or classes")
+    content: Mapping[str, Any] = {} if checkpoint is None else read_source(checkpoint)
+    stated.check_classes(learned_classes(content), Path(file), str(checkpoint))
+    if stated.classes and not learned_classes(content):
+        content = dict(meta=dict(dataset_meta=dict(classes=stated.classes)))
+    classes, palette = _names(cfg, content, str(file))
+    model = build_model(running).eval()
+    return OpenedModel(model, cfg, stated.task, classes, palette_for(classes, palette), name)
 
 
 def find_device(name: str) -> torch.device:

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from mmfastervit.models.channels import channels_in
+from mmfastervit.runtimes import FILE_RUNTIME, TORCH, DoesNotFit, FileModel
 
-from .opening import OpenedModel, open_model
+from .opening import OpenedModel, open_file, open_model
 from .pictures import Unreadable, read_picture
 from .pipelines import Pipeline, build_pipeline
 from .results import Detections, Prediction, Segmentation
@@ -74,7 +75,7 @@ class Predictor:
         self.opened, self.score_thr, self.batch_size = opened, score_thr, batch_size
         self.classes = None if classes is None else tuple(classes)
         self.tiles = tiles
-        self.channels = channels_in(opened.model)
+        self.channels = opened.channels
         if self._in_tiles:
             Tiles.require_library()
         with sliding(opened.model, self._slides):  # refused here, not at the first picture
@@ -144,10 +145,16 @@ class Predictor:
 
     def _prepared(self, image: np.ndarray) -> Ready:
         try:
-            return Ready(image, self.pipeline(image))
+            ready = Ready(image, self.pipeline(image))
         except Exception as error:  # a transform of a zoo may raise anything
             text = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise Unreadable(f"it can't be prepared for the model ({text})") from error
+        if isinstance(self.opened.model, FileModel):
+            try:
+                self.opened.model.check(ready.sample["inputs"])
+            except DoesNotFit as error:
+                raise Unreadable(str(error)) from error
+        return ready
 
     def fits(self, batch: Sequence[Ready], ready: Ready) -> bool:
         """Whether a picture can go through the model together with those of a batch.
@@ -223,13 +230,16 @@ def load(
     classes: Collection[str] | None = None,
     tile: tuple[int, int] | None = None,
     overlap: float = 0.2,
+    runtime: str | None = None,
+    model: str | Path | None = None,
+    precision: str = "fp32",
 ) -> Predictor:
     """Open a trained model to predict with.
 
     Args:
         config: A config file, ``"mmdet::FOLDER/FILE.py"``, or a config that was read; None for a
             checkpoint that says which model it is of, as one of ``mmfastervit publish`` does.
-        checkpoint: A path, a URL or a name of a zoo.
+        checkpoint: A path, a URL or a name of a zoo; not needed with ``model``.
         device: As torch names it: ``"cpu"``, ``"cuda"``.
         score_thr: Objects of lower scores are left out.
         batch_size: Pictures that go through the model at once.
@@ -237,18 +247,33 @@ def load(
         classes: Names of the classes that are told; None for all.
         tile: Width and height in pixels of tiles that pictures are cut into; None does not.
         overlap: Of tiles, as a share of their sides.
+        runtime: What runs the model: ``"torch"``, or of a file ``"onnxruntime"``, which is taken
+            where none is named, or ``"openvino"``; on the processor but for torch.
+        model: A file of ``mmfastervit export --part model``, to be run in the place of the model
+            that it was made of.
+        precision: ``"fp32"``, or ``"bf16"`` with torch or OpenVINO.
 
     Returns:
         An object whose ``predict(images)`` takes paths, arrays, PIL pictures and tensors.
 
     Raises:
         FileNotFoundError: There is no such config or checkpoint.
-        ValueError: They do not fit, see :func:`open_model`; or a setting is out of its range.
+        ValueError: They do not fit, see :func:`open_model` and :func:`open_file`; or a setting is
+            out of its range.
     """
-    if checkpoint is None:
-        raise ValueError("checkpoint must name trained weights: load(config, checkpoint)")
     tiles = None if tile is None else Tiles(*tile, overlap=overlap)
-    opened = open_model(config, checkpoint, device, deploy)
+    if model is None:
+        if runtime not in (None, TORCH):
+            raise ValueError(f"runtime={runtime!r} runs a file: give model='FILE.onnx'")
+        if checkpoint is None:
+            raise ValueError("checkpoint must name trained weights: load(config, checkpoint)")
+        opened = open_model(config, checkpoint, device, deploy, precision)
+    else:
+        if deploy or device != "cpu":
+            raise ValueError(
+                f"{model} is run on the processor, as it was exported: device='cpu', deploy=False"
+            )
+        opened = open_file(config, model, runtime or FILE_RUNTIME, precision, checkpoint)
     return Predictor(opened, score_thr, batch_size, classes, tiles)
 
 

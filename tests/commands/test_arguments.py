@@ -47,3 +47,23 @@ def test_what_cannot_be_read_is_a_usage_error(parser, word, capsys):
     with pytest.raises(SystemExit, match="2"):
         parser.parse_args(["--cfg-options", word])
     assert f"takes KEY=VALUE pairs, got {word!r}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["config", "checkpoint", "--out", "x", "--loud"],
+        ["config", "--out", "x", "checkpoint", "--loud"],
+        ["--loud", "config", "--out", "x", "checkpoint"],
+    ],
+)
+def test_an_argument_that_may_be_left_out_may_stand_behind_options(words):
+    parser = CommandParser("tool", None)
+    parser.add_argument("config")
+    parser.add_argument("checkpoint", nargs="?")
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--loud", action="store_true")
+    found = parser.parse_args(words)
+    assert vars(found) == dict(config="config", checkpoint="checkpoint", out="x", loud=True)
+    words.remove("checkpoint")
+    assert parser.parse_args(words).checkpoint is None

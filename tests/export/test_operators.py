@@ -8,7 +8,8 @@ from torch import nn
 
 from mmfastervit.export.detections import Suppression, kept
 from mmfastervit.export.operators import roi_align
-from mmfastervit.export.writing import Session, trace
+from mmfastervit.export.writing import trace
+from mmfastervit.runtimes import OnnxRuntime
 
 
 class Kept(nn.Module):
@@ -43,7 +44,7 @@ def test_suppression_is_that_of_mmcv(agnostic, tmp_path):
     module = Kept(Suppression(0.5, agnostic, 12))
     given = torch.cat([boxes, scores, labels], -1)
     trace(module, given, {0: "batch"}).save(str(tmp_path / "x.onnx"))
-    found = Session(tmp_path / "x.onnx")(given.numpy())
+    found = OnnxRuntime(tmp_path / "x.onnx")(given.numpy())
     for image in range(2):
         dets, places = batched_nms(
             boxes[image], scores[image, :, 0], labels[image, :, 0],
@@ -58,7 +59,7 @@ def test_features_of_boxes_are_those_of_mmcv(samples, aligned, tmp_path):
     torch.manual_seed(0)
     features = torch.randn(2, 4, 18, 16)
     trace(Aligned(samples, aligned), features, {}).save(str(tmp_path / "x.onnx"))
-    found = Session(tmp_path / "x.onnx")(features.numpy())["output0"]
+    found = OnnxRuntime(tmp_path / "x.onnx")(features.numpy())["output0"]
     rois = torch.tensor(
         [[1, 3.0, 2.0, 40.5, 30.0], [0, 0.0, 0.0, 8.0, 8.0], [1, 10.0, 20.0, 21.0, 60.0]]
     )

@@ -174,6 +174,20 @@ def _trained_cells(scene: Scene) -> None:
     scene.photos("photos/a.jpg", "photos/b.png", "scans/c.tif", "cell.jpg")
 
 
+def _label_maps(scene: Scene) -> None:
+    """`maps.py`, a segmentor of `data/cells`, and a checkpoint of it."""
+    scene.prepared("mmfastervit new seg data/cells --out maps.py")
+    scene.trained("maps.py", "maps.pth")
+
+
+def _inference(scene: Scene) -> None:
+    _trained_cells(scene)
+    _label_maps(scene)
+    scene.prepared(
+        "mmfastervit export maps.py maps.pth --part model --one-size --size 64 64 --out maps.onnx"
+    )
+
+
 def _runs(scene: Scene) -> None:
     _trained_cells(scene)
     scene.published("fastervit_0_224_1k")
@@ -184,6 +198,7 @@ def _runs(scene: Scene) -> None:
 
 def _deploy(scene: Scene) -> None:
     _trained_cells(scene)
+    _label_maps(scene)
     scene.trained("mmfastervit::seg/fpn_fastervit-0_8xb4-80k_ade20k-512x512.py", "fpn.pth")
     scene.published("fastervit_0_224_1k")
     hub = scene.folder / ".torch/hub/checkpoints/fastervit_0_224_1k.pth.tar"
@@ -237,7 +252,7 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "docs/coco.md": _coco,
     "docs/ade20k.md": _ade20k,
     "docs/distributed.md": _distributed,
-    "docs/inference.md": _trained_cells,
+    "docs/inference.md": _inference,
     "docs/how-hat-works.md": _trained_cells,
     "docs/look-at-runs.md": _runs,
     "docs/deploy.md": _deploy,

@@ -129,5 +129,8 @@ def is_dense(model: nn.Module) -> bool:
 
 
 register_adapter(
-    "dense heads (RetinaNet, FCOS, ATSS, GFL, RTMDet and their like)", is_dense, DenseDetector
+    "dense heads (RetinaNet, FCOS, ATSS, GFL, RTMDet and their like)",
+    is_dense,
+    DenseDetector,
+    pads=True,
 )

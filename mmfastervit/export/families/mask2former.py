@@ -213,8 +213,16 @@ def _has_decoder(head: Any) -> bool:
 
 
 register_adapter(
-    "Mask2Former (objects, panoptic)", is_mask2former, Mask2FormerDetector, is_dynamic=False
+    "Mask2Former (objects, panoptic)",
+    is_mask2former,
+    Mask2FormerDetector,
+    is_dynamic=False,
+    pads=True,
 )
 register_adapter(
-    "Mask2Former (semantic)", is_mask2former_segmentor, Mask2FormerSegmentor, is_dynamic=False
+    "Mask2Former (semantic)",
+    is_mask2former_segmentor,
+    Mask2FormerSegmentor,
+    is_dynamic=False,
+    pads=True,
 )

@@ -19,6 +19,9 @@ class Segmentor(nn.Module):
     Attributes:
         gives_logits: Whether it gives what a class is chosen by instead: logits, or of a single
             class its probability.
+        mask_threshold: From which probability on a pixel is of the class where there is a single
+            one, else None.
+        align_corners: Whether logits are to be scaled with the centres of the corners kept.
     """
 
     gives_logits = False
@@ -32,6 +35,9 @@ class Segmentor(nn.Module):
                 f"model.test_cfg.mode is {mode!r}, by which a picture goes through the model in "
                 "pieces; whole pictures can be exported: --cfg-options model.test_cfg.mode=whole"
             )
+        self.align_corners = bool(segmentor.align_corners)
+        single = segmentor.out_channels == 1
+        self.mask_threshold = float(segmentor.decode_head.threshold) if single else None
 
     def forward(self, images: Tensor, size: tuple[int, int]) -> Results:
         """Images (B, C, H, W), of which ``size`` is not padding, to maps (B, *size)."""
@@ -39,14 +45,12 @@ class Segmentor(nn.Module):
         padded = tuple(images.shape[2:])
         meta = dict(img_shape=padded, pad_shape=padded, ori_shape=padded)
         logits = self.segmentor.encode_decode(images, [meta])[:, :, :height, :width]
-        single = self.segmentor.out_channels == 1
-        if single:
+        if self.mask_threshold is not None:
             logits = logits.sigmoid()
         if self.gives_logits:
             return dict(logits=logits)
-        if single:
-            threshold = self.segmentor.decode_head.threshold
-            return dict(classes=(logits[:, 0] > threshold).to(torch.uint8))
+        if self.mask_threshold is not None:
+            return dict(classes=(logits[:, 0] > self.mask_threshold).to(torch.uint8))
         small = self.segmentor.out_channels <= _BYTE
         return dict(classes=logits.argmax(1).to(torch.uint8 if small else torch.int32))
 
@@ -62,4 +66,4 @@ def is_encoder_decoder(model: nn.Module) -> bool:
     )
 
 
-register_adapter("encoder-decoder segmentors", is_encoder_decoder, Segmentor)
+register_adapter("encoder-decoder segmentors", is_encoder_decoder, Segmentor, pads=True)

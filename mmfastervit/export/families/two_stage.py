@@ -267,5 +267,8 @@ def _made_by(part: nn.Module, name: str) -> bool:
 
 
 register_adapter(
-    "Faster, Mask and Cascade (Mask) R-CNN and their like", is_two_stage, TwoStageDetector
+    "Faster, Mask and Cascade (Mask) R-CNN and their like",
+    is_two_stage,
+    TwoStageDetector,
+    pads=True,
 )

@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmdet.models.roi_heads.mask_heads.fcn_mask_head import _do_paste_mask
 
-from mmfastervit.export import paste_masks
+from mmfastervit.runtimes import paste_masks
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.3])
