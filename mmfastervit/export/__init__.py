@@ -1,7 +1,8 @@
-"""ONNX files: a backbone, a backbone with its neck, or a whole model, checked before written."""
+"""Files of a backbone, with its neck, or a whole model: ONNX or compiled, and checked."""
 
 from .adapters import Adapter, Refused, register_adapter
-from .parts import TOLERANCE, TRACED, UNSEEN, Difference, MapsOf, build_part, export_onnx
+from .formats import format_of
+from .parts import TOLERANCE, TRACED, UNSEEN, Difference, MapsOf, build_part, export_part
 from .pasting import paste_masks
 from .proof import Checked
 from .whole import WholeModel, Written, build_whole, export_whole
@@ -23,8 +24,9 @@ __all__ = [
     "Written",
     "build_part",
     "build_whole",
-    "export_onnx",
+    "export_part",
     "export_whole",
+    "format_of",
     "paste_masks",
     "register_adapter",
     "require_packages",
