@@ -100,7 +100,7 @@ def prepare(arguments: Namespace) -> Callable[[], int]:
         module = export.build_part(cfg, arguments.part, arguments.checkpoint)
         return partial(_write_part, deploy(module), arguments.out)
     whole = export.build_whole(cfg, arguments.checkpoint, arguments.uint8, arguments.logits)
-    pictures = _pictures(arguments.check_on, whole.channels, max(size))
+    pictures = _pictures(arguments.check_on, whole, max(size))
     any_size = not arguments.one_size
     return partial(_write_whole, whole, arguments.out, size, pictures, any_size)
 
@@ -153,18 +153,23 @@ def tell_checked(checked: export.Checked) -> None:
     print(text, flush=True)
 
 
-def _pictures(folder: str | None, channels: int, side: int) -> list[np.ndarray]:
+def _pictures(folder: str | None, whole: export.WholeModel, side: int) -> list[np.ndarray]:
     """Pictures to check on, (H, W, channels), red first: a folder's, or drawn ones."""
-    found = drawn_pictures(channels, side) if folder is None else _read(folder, channels)
+    found = drawn_pictures(whole.channels, side) if folder is None else _read(folder, whole)
     return list(islice(found, _PICTURES))
 
 
-def _read(folder: str, channels: int) -> Iterator[np.ndarray]:
+def _read(folder: str, whole: export.WholeModel) -> Iterator[np.ndarray]:
     from mmfastervit.inference.inputs import find_inputs, items
     from mmfastervit.inference.pictures import read_picture
 
     for item in items(find_inputs([folder], sys.stdin.buffer)):
         if item.fault:
             raise ValueError(f"--check-on {folder}: {item.told}: {item.fault}")
-        picture = read_picture(item.picture, channels)
-        yield picture[..., ::-1] if channels == 3 else picture
+        picture = read_picture(item.picture, whole.channels)
+        if whole.preparation.takes_uint8 and picture.dtype != np.uint8:
+            raise ValueError(
+                f"--check-on {folder}: {item.told} holds {picture.dtype}: --uint8 is for pictures "
+                "of 8 bits; without it the file takes images that were normalised"
+            )
+        yield picture[..., ::-1] if whole.channels == 3 else picture

@@ -3,8 +3,8 @@
 Fresh weights make a head say the same everywhere: all scores are 0.01, all boxes are their anchors,
 and a file that mixed up two of them would pass. So the layers after the backbone are scaled, each
 when a picture first goes through it, until its outputs have a spread of one (layer-sequential
-unit variance, arXiv 1511.06422); layers that are zero at first are drawn. Biases stay: those of a
-focal loss let one place in twenty pass 0.05.
+unit variance, arXiv 1511.06422); layers that are zero at first are drawn. Biases of -4.6, by which
+a focal loss starts with scores of 0.01, become -3, so that products of two scores are seen as well.
 """
 
 import math
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 _LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 _LEAST = 1e-6
+_LOWEST_BIAS = -3.0
 
 
 @contextmanager
@@ -62,10 +63,12 @@ def _scaler(random: torch.Generator) -> Callable[..., Any]:
             return None
         seen.append(True)
         kind: Any = type(layer)
+        if layer.bias is not None:
+            layer.bias.clamp_(min=_LOWEST_BIAS)
         if not layer.weight.any():
             fan = layer.weight[0].numel()
             layer.weight.normal_(0, math.sqrt(1 / fan), generator=random)
-            output = kind.forward(layer, *inputs)
+        output = kind.forward(layer, *inputs)
         bias = 0.0 if layer.bias is None else layer.bias
         if isinstance(bias, Tensor) and output.ndim == 4:
             bias = bias[:, None, None]
