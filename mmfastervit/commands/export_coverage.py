@@ -101,7 +101,8 @@ def run(prepared: tuple[list[str], Namespace]) -> int:
     limits = Limits(arguments.timeout, arguments.memory)
     run_all(partial(try_one, arch=arch), killed_trial, tasks, jobs, results, 1, limits)
     tried = read_records(results, "model")
-    write_report([found[name] for name in names], tried, arch, _about(), arguments.out)
+    chosen = [found[name] for name in names]
+    write_report(chosen, tried, arch, _about(), arguments.out, list(filter(None, arguments.only)))
     for state in STATES:
         print(f"{state}: {sum(tried[key]['status'] == state for key in first)}")
     return 0

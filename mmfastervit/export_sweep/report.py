@@ -20,7 +20,12 @@ _TOLD = {
 
 
 def write_report(
-    found: Sequence[Record], tried: Mapping[str, Record], arch: str, about: str, target: Path
+    found: Sequence[Record],
+    tried: Mapping[str, Record],
+    arch: str,
+    about: str,
+    target: Path,
+    only: Sequence[str] = (),
 ) -> None:
     """Write the page.
 
@@ -30,11 +35,12 @@ def write_report(
         arch: Architecture of the new backbone.
         about: When and with which versions it was done.
         target: The Markdown file.
+        only: Texts of which each config's name has one; none where all were taken.
     """
     models = _models(found)
     done = {key: tried[key] for key in models if key in tried}
     parts = [
-        _introduction(found, models, done, arch, about),
+        _introduction(found, models, done, arch, about, only),
         _totals(models, done),
         _families(done),
         _not_matching(FAILED, "Failed", models, done),
@@ -61,11 +67,16 @@ def _introduction(
     done: Mapping[str, Record],
     arch: str,
     about: str,
+    only: Sequence[str],
 ) -> str:
     own = sum(configs[0].startswith(OWN) for configs in models.values())
     left = len(models) - len(done)
     waiting = f" {left} of them were not tried yet." if left else ""
     seconds = sorted(record["seconds"] for record in done.values() if "seconds" in record)
+    texts = ", ".join(f"`{text}`" for text in only)
+    part = (
+        f" **A part of them**, of configs with one of these in the name: {texts}." if only else ""
+    )
     took = ""
     if seconds:
         middle = seconds[len(seconds) // 2]
@@ -73,6 +84,7 @@ def _introduction(
             f" A model took {middle:.0f} s of one core in the middle, {seconds[-1]:.0f} s at most, "
             f"all together {sum(seconds) / 3600:.1f} h."
         )
+    told = part + waiting + took
     return f"""# Which models can be exported whole
 
 Written by `mmfastervit export-coverage`, {about}. Every model that a config of mmdet and mmseg has
@@ -81,7 +93,7 @@ itself, as `mmfastervit export --part model --uint8 --one-size` does: traced, wr
 by ONNX Runtime with the model's own predictions on drawn pictures, one and two at once
 ([what is compared](deploy.md#a-whole-model)). So was every recipe of our own.
 Configs that differ in schedule, optimizer, data, number of classes or test settings have the same
-model: {len(found)} configs, {len(models)} models, {own} of them of our recipes.{waiting}{took}
+model: {len(found)} configs, {len(models)} models, {own} of them of our recipes.{told}
 
 Nobody trained these models. Their layers after the backbone are scaled so that scores and boxes
 differ from place to place as those of a trained model do, so that there is something to compare.

@@ -50,5 +50,12 @@ def test_time_is_told_without_models_whose_process_was_ended(tmp_path):
     assert "`longer than 3 s`" in page
 
 
+def test_a_part_of_the_zoos_is_no_page_of_all(tmp_path):
+    write_report(FOUND, TRIED, "fastervit_0", "on a day", tmp_path / "x.md", ["retina", "fcos_"])
+    page = (tmp_path / "x.md").read_text()
+    assert "**A part of them**, of configs with one of these in the name: `retina`, `fcos_`" in page
+    assert "A part of them" not in page_of(tmp_path)
+
+
 def test_a_page_of_nothing_tried_is_a_page(tmp_path):
     assert "5 of them were not tried yet" in page_of(tmp_path, {})
