@@ -160,6 +160,7 @@ class _Worker:
         self._process = context.Process(target=_serve, args=arguments, daemon=True)
         self._process.start()
         theirs.close()  # so that the pipe ends with the process
+        self._pipe.recv()  # it is prepared: what that takes counts to no task
 
     def end(self) -> None:
         if self._process is not None:
@@ -173,6 +174,7 @@ def _serve(pipe: Connection, prepare: Callable[[], None]) -> None:
     """Do what comes through the pipe, until the other end is closed or gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's; who started it ends it
     prepare()
+    pipe.send(None)
     while True:
         try:
             job, task = pipe.recv()

@@ -29,7 +29,7 @@ def test_what_was_killed_is_counted_as_failed():
     ("limits", "task", "reason"),
     [
         (Limits(seconds=3, gigabytes=8), "sleeps", "longer than 3 s"),
-        (Limits(seconds=60, gigabytes=0.3), "grows", "more than 0.3 GB of memory"),
+        (Limits(seconds=60, gigabytes=2), "grows", "more than 2 GB of memory"),
     ],
 )
 def test_a_task_that_takes_too_much_is_ended_and_the_next_is_done(limits, task, reason):

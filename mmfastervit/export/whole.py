@@ -208,8 +208,8 @@ def _traced(
     elif not whole.adapter.is_dynamic:
         reason = f"{whole.adapter.name} are traced for one size"
     else:
-        axes = {0: "batch", height: "height", width: "width"}
-        tries.insert(0, (axes, _TRACED_SIZE, "any size"))
+        every = {0: "batch", height: "height", width: "width"}
+        tries.insert(0, (every, _TRACED_SIZE, "any size"))
     for axes, traced, what in tries:
         try:
             return kind.trace(whole, whole.example(_TRACED_BATCH, traced), axes), axes, reason

@@ -24,7 +24,7 @@ def greedy(task: str) -> tuple[str, str]:
     while task != "modest":
         time.sleep(0.1)
         if task == "grows":
-            held.append(bytearray(os.urandom(1)) * 20_000_000)
+            held.append(bytearray(os.urandom(1)) * 60_000_000)
     return task, "done"
 
 
