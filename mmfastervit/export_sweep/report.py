@@ -84,7 +84,9 @@ def _introduction(
             f" A model took {middle:.0f} s of one core in the middle, {seconds[-1]:.0f} s at most, "
             f"all together {sum(seconds) / 3600:.1f} h."
         )
-    told = part + waiting + took
+    without = sum(record["model"] is None for record in found)
+    none = f" {without} configs have none: they can't be swapped or read." if without else ""
+    told = part + none + waiting + took
     return f"""# Which models can be exported whole
 
 Written by `mmfastervit export-coverage`, {about}. Every model that a config of mmdet and mmseg has
