@@ -19,3 +19,12 @@ def explained(what: str) -> Iterator[None]:
     except Exception as error:  # a config is a program, and a model of a zoo may raise anything
         lines = str(error).strip().splitlines() or ["without a message"]
         raise ValueError(f"{what}: {type(error).__name__}: {lines[-1]}") from error
+
+
+def cause_of(error: BaseException) -> str:
+    """What went wrong first, in a line: the error that the others were raised from."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[0] if lines else "without a message"
+    return f"{type(error).__name__}: {text[:200]}"

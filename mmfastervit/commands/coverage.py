@@ -7,23 +7,21 @@ Examples:
     mmfastervit coverage --only retinanet --out retinanet.md
 """
 
-import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from mmfastervit.processes import WorkerProcesses
+from mmfastervit.records import read_records
 from mmfastervit.swap.sweep.report import write_report
 from mmfastervit.swap.sweep.running import (
     killed_step,
     killed_swap,
-    read_records,
     step_one,
     swap_one,
     zoo_names,
 )
+
+from .sweeping import run_all
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -37,38 +35,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--retry", action="store_true", help="do again what failed and the steps that did not pass"
     )
-
-
-def prepare_worker() -> None:
-    """One thread a process, and no messages: thousands of models are built."""
-    import logging
-    import warnings
-
-    import torch
-
-    torch.set_num_threads(1)
-    logging.disable(logging.WARNING)
-    warnings.filterwarnings("ignore")
-
-
-def run_all(
-    job: Callable, killed: Callable[[Any], dict], tasks: Iterable, workers: int, file: Path
-) -> None:
-    """Do the tasks in parallel and append each result to ``file`` as it comes.
-
-    Args:
-        job: Makes a record of a task, in a process of its own.
-        killed: Makes the record of a task whose process was killed.
-        tasks: What there is to do.
-        workers: How many processes.
-        file: Gets the records.
-    """
-    tasks = list(tasks)
-    with WorkerProcesses(workers, prepare_worker) as processes, file.open("a") as out:
-        for done, record in enumerate(processes.do_all(job, killed, tasks), 1):
-            out.write(json.dumps(record) + "\n")
-            out.flush()
-            print(f"{done}/{len(tasks)} {record['config']}", flush=True)
 
 
 def prepare(arguments: Namespace) -> tuple[list[str], Namespace]:
@@ -86,7 +52,6 @@ def prepare(arguments: Namespace) -> tuple[list[str], Namespace]:
 def run(prepared: tuple[list[str], Namespace]) -> int:
     """Swap them, run the models, and write the page."""
     names, arguments = prepared
-    arguments.results.parent.mkdir(parents=True, exist_ok=True)
     swapped_file = arguments.results.with_suffix(".swaps.jsonl")
     limits = dict(arch=arguments.arch, seconds=arguments.timeout)
 

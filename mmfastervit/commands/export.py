@@ -1,4 +1,7 @@
-"""Write a model as an ONNX file, checked by ONNX Runtime before it is there.
+"""Write a model as an ONNX or a compiled file, checked by what runs it before it is there.
+
+The end of the name says which: .pt2 is compiled for this kind of processor by AOTInductor, which
+takes a compiler and minutes; anything else is ONNX.
 
 --part model writes a whole detector or segmentor: pictures in, results out. Detections are boxes
 (B, N, 4) in pixels of the pictures, scores (B, N), labels (B, N) and count (B,), how many of the N
@@ -13,6 +16,7 @@ Examples:
     mmfastervit export CONFIG CHECKPOINT --out backbone.onnx
     mmfastervit export configs/det/NAME.py CHECKPOINT --part neck --out neck.onnx
     mmfastervit export CONFIG CHECKPOINT --part model --uint8 --check-on PICTURES --out model.onnx
+    mmfastervit export CONFIG CHECKPOINT --out backbone.pt2
 """
 
 import sys
@@ -26,6 +30,7 @@ import numpy as np
 from torch import nn
 
 from mmfastervit import export
+from mmfastervit.datasets.shapes import drawn_pictures
 from mmfastervit.engine.options import load_config
 from mmfastervit.models import deploy
 
@@ -39,7 +44,7 @@ _OF_WHOLE = ("size", "one_size", "uint8", "logits", "check_on")
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("config", help="config file of a detector or segmentor")
     parser.add_argument("checkpoint", nargs="?", help="file or URL (default: as init_cfg says)")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.onnx|FILE.pt2")
     parser.add_argument(
         "--part",
         choices=export.PARTS,
@@ -89,13 +94,13 @@ def prepare(arguments: Namespace) -> Callable[[], int]:
     if min(size) < 1:
         raise ValueError(f"--size takes a height and a width of at least 1, not {list(size)}")
     check_writable("--out", arguments.out)
-    export.require_packages()
+    export.format_of(arguments.out).require()
     cfg = load_config(arguments.config, arguments.cfg_options)
     if not is_whole:
         module = export.build_part(cfg, arguments.part, arguments.checkpoint)
         return partial(_write_part, deploy(module), arguments.out)
     whole = export.build_whole(cfg, arguments.checkpoint, arguments.uint8, arguments.logits)
-    pictures = _pictures(arguments.check_on, whole.channels, max(size))
+    pictures = _pictures(arguments.check_on, whole, max(size))
     any_size = not arguments.one_size
     return partial(_write_whole, whole, arguments.out, size, pictures, any_size)
 
@@ -104,14 +109,15 @@ def run(write: Callable[[], int]) -> int:
     """Write the file, telling what was compared.
 
     Raises:
-        CommandFailed: ONNX Runtime computes something else than torch.
+        CommandFailed: What runs the file computes something else than torch.
     """
     with told_as(CommandFailed, ArithmeticError):
         return write()
 
 
 def _write_part(module: nn.Module, out: Path) -> int:
-    largest = export.export_onnx(module, out, export.TRACED, export.UNSEEN, report=tell)
+    report = partial(tell, export.format_of(out).runtime)
+    largest = export.export_part(module, out, export.TRACED, export.UNSEEN, report)
     limit = export.TOLERANCE
     print(f"{out}: largest difference {largest:.1e} of the largest value, below {limit}")
     return 0
@@ -132,10 +138,10 @@ def _write_whole(
     return 0
 
 
-def tell(difference: export.Difference) -> None:
+def tell(runtime: str, difference: export.Difference) -> None:
     """Print one difference."""
     shape = "x".join(map(str, difference.shape))
-    print(f"images of {shape}: ONNX Runtime differs by {difference.largest:.1e}", flush=True)
+    print(f"images of {shape}: {runtime} differs by {difference.largest:.1e}", flush=True)
 
 
 def tell_checked(checked: export.Checked) -> None:
@@ -147,28 +153,23 @@ def tell_checked(checked: export.Checked) -> None:
     print(text, flush=True)
 
 
-def _pictures(folder: str | None, channels: int, side: int) -> list[np.ndarray]:
+def _pictures(folder: str | None, whole: export.WholeModel, side: int) -> list[np.ndarray]:
     """Pictures to check on, (H, W, channels), red first: a folder's, or drawn ones."""
-    found = _drawn(channels, side) if folder is None else _read(folder, channels)
+    found = drawn_pictures(whole.channels, side) if folder is None else _read(folder, whole)
     return list(islice(found, _PICTURES))
 
 
-def _read(folder: str, channels: int) -> Iterator[np.ndarray]:
+def _read(folder: str, whole: export.WholeModel) -> Iterator[np.ndarray]:
     from mmfastervit.inference.inputs import find_inputs, items
     from mmfastervit.inference.pictures import read_picture
 
     for item in items(find_inputs([folder], sys.stdin.buffer)):
         if item.fault:
             raise ValueError(f"--check-on {folder}: {item.told}: {item.fault}")
-        picture = read_picture(item.picture, channels)
-        yield picture[..., ::-1] if channels == 3 else picture
-
-
-def _drawn(channels: int, side: int) -> Iterator[np.ndarray]:
-    from mmfastervit.datasets.shapes import render_scene
-    from mmfastervit.datasets.shapes.scene import MIN_SIZE
-
-    random = np.random.default_rng(0)
-    while True:
-        layers = [render_scene(random, max(side, MIN_SIZE)).image for _ in range(-(-channels // 3))]
-        yield np.concatenate(layers, -1)[..., :channels]
+        picture = read_picture(item.picture, whole.channels)
+        if whole.preparation.takes_uint8 and picture.dtype != np.uint8:
+            raise ValueError(
+                f"--check-on {folder}: {item.told} holds {picture.dtype}: --uint8 is for pictures "
+                "of 8 bits; without it the file takes images that were normalised"
+            )
+        yield picture[..., ::-1] if whole.channels == 3 else picture

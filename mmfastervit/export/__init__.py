@@ -1,9 +1,10 @@
-"""ONNX files: a backbone, a backbone with its neck, or a whole model, checked before written."""
+"""Files of a backbone, with its neck, or a whole model: ONNX or compiled, and checked."""
 
 from mmfastervit.runtimes import paste_masks
 
 from .adapters import Adapter, Refused, register_adapter
-from .parts import TOLERANCE, TRACED, UNSEEN, Difference, MapsOf, build_part, export_onnx
+from .formats import format_of
+from .parts import TOLERANCE, TRACED, UNSEEN, Difference, MapsOf, build_part, export_part
 from .proof import Checked
 from .whole import WholeModel, Written, build_whole, export_whole
 from .writing import require_packages
@@ -24,8 +25,9 @@ __all__ = [
     "Written",
     "build_part",
     "build_whole",
-    "export_onnx",
+    "export_part",
     "export_whole",
+    "format_of",
     "paste_masks",
     "register_adapter",
     "require_packages",

@@ -16,7 +16,8 @@ from .operators import kept_by_nms
 
 NONE = -1.0  # the score of what is no candidate; scores are from 0 to 1
 _BELOW_ALL_SCORES = -0.5
-_CODERS = ("DeltaXYWHBBoxCoder", "DistancePointBBoxCoder", "TBLRBBoxCoder")
+_LEGACY = "LegacyDeltaXYWHBBoxCoder"  # a pixel's width is in its boxes, as in mmdet 1
+_CODERS = ("DeltaXYWHBBoxCoder", "DistancePointBBoxCoder", "TBLRBBoxCoder", _LEGACY)
 Results = dict[str, Tensor]
 
 
@@ -99,6 +100,8 @@ def decoded(coder: Any, priors: Tensor, deltas: Tensor, size: tuple[int, int]) -
     """
     flat = coder.decode(priors.reshape(-1, priors.shape[-1]), deltas.reshape(-1, 4))
     boxes = getattr(flat, "tensor", flat).reshape(deltas.shape)
+    if type(coder).__name__ == _LEGACY:
+        return clipped(boxes, (size[0] - 1, size[1] - 1))
     return clipped(boxes, size) if coder.clip_border is not False else boxes
 
 

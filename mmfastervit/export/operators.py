@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+NAMESPACE = "mmfastervit"
 _BOOL = 9  # of onnx.TensorProto
 
 
-@torch.library.custom_op("mmfastervit::kept_by_nms", mutates_args=())
+@torch.library.custom_op(f"{NAMESPACE}::kept_by_nms", mutates_args=())
 def kept_by_nms(
     boxes: Tensor, scores: Tensor, iou_threshold: float, score_threshold: float, most: int
 ) -> Tensor:
@@ -44,7 +45,7 @@ def _(boxes: Tensor, scores: Tensor, *_: Any) -> Tensor:
     return torch.empty_like(scores, dtype=torch.bool)
 
 
-@torch.library.custom_op("mmfastervit::roi_align", mutates_args=())
+@torch.library.custom_op(f"{NAMESPACE}::roi_align", mutates_args=())
 def roi_align(
     features: Tensor,
     boxes: Tensor,

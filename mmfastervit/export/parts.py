@@ -1,4 +1,4 @@
-"""ONNX files of a backbone, or of a backbone with its neck, checked by ONNX Runtime."""
+"""Files of a backbone, or of a backbone with its neck, checked by what runs them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,9 +17,9 @@ from mmfastervit.config.building import build_model
 from mmfastervit.logs import warnings_only
 from mmfastervit.models import FasterViT
 from mmfastervit.models.channels import channels_in
-from mmfastervit.runtimes import OnnxRuntime
 
-from .writing import beside, require_packages, trace
+from .formats import Run, format_of
+from .writing import beside
 
 PARTS = ("backbone", "neck")
 # Images and their height and width. Both sides of those to trace with have padded windows and
@@ -31,7 +31,7 @@ ANY_SIZE = {0: "batch", 2: "height", 3: "width"}
 
 
 class Difference(NamedTuple):
-    """How far ONNX Runtime and torch are apart on images of one shape."""
+    """How far what runs a file and torch are apart on images of one shape."""
 
     shape: tuple[int, ...]
     largest: float  # over the largest value of each output; NaN where a value is not a number
@@ -108,18 +108,19 @@ def load_part(exported: nn.Module, part: str, checkpoint: str) -> None:
         raise found.refusal()
 
 
-def export_onnx(
+def export_part(
     module: nn.Module,
     out: Path,
     traced: Sequence[int] = TRACED,
     unseen: Sequence[Sequence[int]] = UNSEEN,
     report: Callable[[Difference], None] = lambda difference: None,
 ) -> float:
-    """Write an ONNX file once ONNX Runtime has shown that it computes what the module does.
+    """Write a file once what runs it has shown that it computes what the module does.
 
     Args:
         module: From images (B, C, H, W) to a tuple of tensors, in eval mode.
-        out: File to write, replaced if it is there; untouched when the check fails.
+        out: File to write, replaced if it is there; untouched when the check fails. It is compiled
+            if its name ends in .pt2, else ONNX.
         traced: How many images to trace with, their height and width.
         unseen: Further such numbers that the file is checked with. With none it is for ``traced``
             only, else for any batch, height and width.
@@ -129,41 +130,49 @@ def export_onnx(
         The largest difference, relative to the largest value of an output.
 
     Raises:
-        ValueError: An ONNX package is missing.
+        ValueError: An ONNX package is missing, or a compiler.
         ArithmeticError: A difference exceeds ``TOLERANCE`` or is not a number, or shapes differ.
     """
-    require_packages()
+    kind = format_of(out)
+    kind.require()
     with beside(out) as path:
         channels = channels_in(module)
         shape, *others = ((batch, channels, *size) for batch, *size in (traced, *unseen))
-        trace(module, torch.randn(*shape), ANY_SIZE if unseen else {}).save(str(path))
-        differences = [compare(module, path, each) for each in (shape, *others)]
+        kind.trace(module, torch.randn(*shape), ANY_SIZE if unseen else {}).save(str(path))
+        run = kind.open(path)
+        differences = [compare(module, run, kind.runtime, each) for each in (shape, *others)]
         for difference in differences:
             report(difference)
         largest = float(np.max([difference.largest for difference in differences]))
         if not all(difference.largest <= TOLERANCE for difference in differences):
             raise ArithmeticError(
-                f"ONNX Runtime differs from torch by {largest:.1e} of the largest value, more than "
-                f"{TOLERANCE:.0e}: {out} is not written"
+                f"{kind.runtime} differs from torch by {largest:.1e} of the largest value, more "
+                f"than {TOLERANCE:.0e}: {out} is not written"
             )
     return largest
 
 
 @torch.no_grad()
-def compare(module: nn.Module, path: Path, shape: Sequence[int]) -> Difference:
-    """Run a module and its ONNX file on the same random images.
+def compare(module: nn.Module, run: Run, runtime: str, shape: Sequence[int]) -> Difference:
+    """Run a module and its file on the same random images.
+
+    Args:
+        module: The module.
+        run: The file, from an array of images to arrays by name.
+        runtime: What runs it.
+        shape: Of the images.
 
     Raises:
         ArithmeticError: Their outputs are not of the same shapes.
     """
     images = torch.randn(*shape)
-    actual = list(OnnxRuntime(path)(images.numpy()).values())
+    actual = list(run(images.numpy()).values())
     expected = [output.numpy() for output in module(images)]
     shapes = [[output.shape for output in outputs] for outputs in (actual, expected)]
     if shapes[0] != shapes[1]:
         raise ArithmeticError(
-            f"ONNX Runtime's outputs are of shapes {shapes[0]}, torch's of {shapes[1]}, for images "
-            f"of {tuple(shape)}: {path.name} is not written"
+            f"outputs by {runtime} are of shapes {shapes[0]}, torch's of {shapes[1]}, for images "
+            f"of {tuple(shape)}: the file is not written"
         )
     pairs = zip(actual, expected, strict=True)
     # np.max of a list with NaN is NaN, unlike Python's max

@@ -1,4 +1,4 @@
-"""Whole models as ONNX files: pictures in, results out, checked against the model's own."""
+"""Whole models as files: pictures in, results out, checked against the model's own."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,18 +17,20 @@ from mmfastervit.checkpoint.whole import learned_classes
 from mmfastervit.config.building import build_model
 from mmfastervit.config.datasets import named_in
 from mmfastervit.config.tree import type_name, walk
+from mmfastervit.explaining import cause_of
 from mmfastervit.logs import warnings_only
 from mmfastervit.models import deploy
 from mmfastervit.models.channels import channels_in
 from mmfastervit.models.deployment import Foldable
-from mmfastervit.runtimes import OnnxRuntime, Stated, described
+from mmfastervit.runtimes import Stated, described
 
 from . import families  # noqa: F401  # it registers what it knows
 from .adapters import Adapter, Refused, adapter_for
 from .detections import Results
+from .formats import Format, Program, format_of
 from .preparing import Preparation
 from .proof import Checked, check, fitted
-from .writing import beside, require_packages, trace
+from .writing import beside
 
 _LAYOUTS = {True: (1, 2), False: (2, 3)}  # where height and width stand: of uint8 and float images
 _TRACED_BATCH = 2
@@ -154,11 +156,12 @@ def export_whole(
     report: Callable[[Checked], None] = lambda checked: None,
     any_size: bool = True,
 ) -> Written:
-    """Write an ONNX file once ONNX Runtime has found what the model itself predicts.
+    """Write a file once what runs it has found what the model itself predicts.
 
     Args:
         whole: The model.
-        out: File to write, replaced if it is there; untouched when the check fails.
+        out: File to write, replaced if it is there; untouched when the check fails. It is compiled
+            if its name ends in .pt2, else ONNX.
         size: Height and width of the pictures that it is checked on, and of those that it takes
             where it can't take any.
         pictures: uint8 (H, W, C), red first, of any sizes: to check on. Three or more differ in
@@ -168,19 +171,21 @@ def export_whole(
             times as long as for one size.
 
     Raises:
-        ValueError: An ONNX package is missing, or the model cannot be traced.
-        ArithmeticError: ONNX Runtime finds something else than the model.
+        ValueError: An ONNX package is missing, or a compiler; or the model cannot be traced.
+        ArithmeticError: The file finds something else than the model.
     """
-    require_packages()
-    program, axes, reason = _traced(whole, size, any_size)
+    kind = format_of(out)
+    kind.require()
+    program, axes, reason = _traced(whole, kind, size, any_size)
     any_size, any_batch = len(axes) > 1, bool(axes)
     sizes = [size, _other(size)] if any_size else [size]
     checks = []
     with beside(out) as path:
-        stated = _stated(whole, program, None if any_size else size, any_batch)
-        program.model.metadata_props.update(stated.to_metadata())
+        if kind.state is not None:
+            stated = _stated(whole, program, None if any_size else size, any_batch)
+            kind.state(program, stated.to_metadata())
         program.save(str(path))
-        session = OnnxRuntime(path)
+        session = kind.open(path)
         for place, one in enumerate(sizes):
             for batch in (1, 2) if any_batch else (1,):
                 chosen = [pictures[(place + batch + i) % len(pictures)] for i in range(batch)]
@@ -201,7 +206,7 @@ def export_whole(
 
 def _stated(
     whole: WholeModel,
-    program: torch.onnx.ONNXProgram,
+    program: Any,
     size: tuple[int, int] | None,
     any_batch: bool,
 ) -> Stated:
@@ -234,36 +239,29 @@ def _other(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _traced(
-    whole: WholeModel, size: tuple[int, int], any_size: bool
-) -> tuple[torch.onnx.ONNXProgram, Mapping[int, str], str]:
+    whole: WholeModel, kind: Format, size: tuple[int, int], any_size: bool
+) -> tuple[Program, Mapping[int, str], str]:
     """A program for as many sizes as can be, the axes that are of any size, and why not more."""
     height, width = _LAYOUTS[whole.preparation.takes_uint8]
+    tries: list[tuple[Mapping[int, str], tuple[int, int], str]] = [
+        ({0: "batch"}, size, "any batch")
+    ]
     reason = ""
     if not any_size:
         reason = "one size was asked for"
-    elif whole.adapter.is_dynamic:
-        axes = {0: "batch", height: "height", width: "width"}
-        try:
-            return trace(whole, whole.example(_TRACED_BATCH, _TRACED_SIZE), axes), axes, ""
-        except Exception as error:  # of torch's exporter, in whatever a model of a zoo does
-            reason = f"it can't be traced for any size ({_told(error)})"
-    else:
+    elif not whole.adapter.is_dynamic:
         reason = f"{whole.adapter.name} are traced for one size"
+    else:
+        every = {0: "batch", height: "height", width: "width"}
+        tries.insert(0, (every, _TRACED_SIZE, "any size"))
+    for axes, traced, what in tries:
+        try:
+            return kind.trace(whole, whole.example(_TRACED_BATCH, traced), axes), axes, reason
+        except Refused:
+            raise
+        except Exception as error:  # of torch's exporter, in whatever a model of a zoo does
+            reason = f"it can't be traced for {what} ({cause_of(error)})"
     try:
-        axes = {0: "batch"}
-        return trace(whole, whole.example(_TRACED_BATCH, size), axes), axes, reason
+        return kind.trace(whole, whole.example(1, size), {}), {}, reason
     except Exception as error:  # of the exporter, as above
-        reason = f"it can't be traced for any batch ({_told(error)})"
-    try:
-        return trace(whole, whole.example(1, size), {}), {}, reason
-    except Exception as error:  # of the exporter, as above
-        raise ValueError(f"the model can't be traced: {_told(error)}") from error
-
-
-def _told(error: BaseException) -> str:
-    """What went wrong first, in a line: torch's exporter puts its own words around it."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else "without a message"
-    return f"{type(error).__name__}: {text[:200]}"
+        raise ValueError(f"the model can't be traced: {cause_of(error)}") from error

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,10 +37,8 @@ def trace(module: nn.Module, images: Tensor, axes: Mapping[int, str]) -> torch.o
         images: To trace with.
         axes: Names of the images' axes that are of any size.
     """
-    shapes = (dict.fromkeys(axes, torch.export.Dim.DYNAMIC),) if axes else None
     # apart from torch.onnx.export, under which mmdet takes branches for exporters of old
-    with torch.no_grad(), _attention_in_steps():
-        exported = torch.export.export(module, (images,), dynamic_shapes=shapes, strict=False)
+    exported = exported_program(module, images, axes)
     program = torch.onnx.export(
         exported,
         input_names=["images"],
@@ -53,6 +51,20 @@ def trace(module: nn.Module, images: Tensor, axes: Mapping[int, str]) -> torch.o
     )
     assert program is not None  # it is where no file is given
     return program
+
+
+def state(program: torch.onnx.ONNXProgram, texts: Mapping[str, str]) -> None:
+    """Let a program say something of itself, in its file's metadata."""
+    program.model.metadata_props.update(texts)
+
+
+def exported_program(
+    module: nn.Module, images: Tensor, axes: Collection[int]
+) -> torch.export.ExportedProgram:
+    """A module as torch.export records it, for images of any size along some axes."""
+    shapes = (dict.fromkeys(axes, torch.export.Dim.DYNAMIC),) if axes else None
+    with torch.no_grad(), _attention_in_steps():
+        return torch.export.export(module, (images,), dynamic_shapes=shapes, strict=False)
 
 
 @contextmanager

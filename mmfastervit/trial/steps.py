@@ -75,7 +75,7 @@ def build(cfg: dict, model_path: Path) -> BaseModel:
     """Build the model at ``model_path`` with fresh weights, for one process without a GPU."""
     part = without_weights(value_at(cfg, model_path))
     if "data_preprocessor" not in part:
-        part["data_preprocessor"] = _preprocessor(cfg)
+        part["data_preprocessor"] = preprocessor_of(cfg)
     _make_cheap(part)
     part = rebuild(part, without_process_group)
     model = revert_sync_batchnorm(MODELS.build(ConfigDict(copy.deepcopy(part))))
@@ -95,16 +95,21 @@ def _make_cheap(part: dict) -> None:
     if type_name(preprocessor.get("type", "")) == "SegDataPreProcessor":
         preprocessor.pop("size_divisor", None)
         preprocessor["size"] = image_size(part)
-    two_stages = part.get("as_two_stage") or type_name(part["type"]) in _CHOOSE_QUERIES
-    if two_stages and part.get("num_queries", 0) > _QUERIES:  # chosen among a small image's pixels
-        part["num_queries"] = _QUERIES
+    if chooses_queries(part):
+        part["num_queries"] = min(part["num_queries"], _QUERIES)
     for owner in (part, part.get("decode_head"), part.get("panoptic_head"), part.get("track_head")):
         settings = owner.get("train_cfg") if isinstance(owner, dict) else None
         if settings and settings.get("num_points", 0) > _SAMPLED_POINTS:
             settings["num_points"] = _SAMPLED_POINTS
 
 
-def _preprocessor(cfg: dict) -> dict:
+def chooses_queries(part: dict) -> bool:
+    """Whether a model, by its config, chooses its queries among the pixels of an image."""
+    two_stages = part.get("as_two_stage") or type_name(part["type"]) in _CHOOSE_QUERIES
+    return bool(two_stages and part.get("num_queries"))
+
+
+def preprocessor_of(cfg: dict) -> dict:
     """The data preprocessor that stands around a detector, in the detector's own kind."""
     outer = cfg["model"].get("data_preprocessor") or cfg.get("data_preprocessor") or {}
     outer = outer.get("data_preprocessor") or outer

@@ -11,7 +11,7 @@ from torch import nn
 
 from mmfastervit import FasterViT
 from mmfastervit.checkpoint.names import to_published
-from mmfastervit.export import MapsOf, build_part, export_onnx, require_packages, writing
+from mmfastervit.export import MapsOf, build_part, export_part, require_packages, writing
 
 TOOL = Path(__file__).resolve().parents[2] / "tools/export_onnx.py"
 
@@ -60,7 +60,7 @@ def test_the_backbone_is_exported_for_any_size(out_indices, channels, small_arch
     torch.manual_seed(0)
     backbone = FasterViT(small_arch, in_channels=channels, out_indices=out_indices)
     seen = []
-    assert export_onnx(MapsOf(backbone).eval(), tmp_path / "b.onnx", report=seen.append) < 1e-4
+    assert export_part(MapsOf(backbone).eval(), tmp_path / "b.onnx", report=seen.append) < 1e-4
     assert len({difference.shape for difference in seen}) == 4
     assert {difference.shape[1] for difference in seen} == {channels}
     assert [path.name for path in tmp_path.iterdir()] == ["b.onnx"]
@@ -85,7 +85,7 @@ def test_a_difference_in_a_later_output_leaves_no_file(factor, message, tmp_path
 
     monkeypatch.setattr(torch.onnx.ONNXProgram, "save", save_then_change)
     with pytest.raises(ArithmeticError, match=message):
-        export_onnx(module, tmp_path / "x.onnx", traced=(1, 4, 4), unseen=())
+        export_part(module, tmp_path / "x.onnx", traced=(1, 4, 4), unseen=())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -73,7 +73,8 @@ def spread(model: nn.Module) -> None:
 SOFT = ("rpn_cls", "rpn_reg", "fc_cls", "fc_reg", "cls_embed")
 # Biases of layers that tell classes, which mmdet sets so that all scores are 0.01 at first
 FINAL = ("retina_cls.bias", "conv_cls.bias", "atss_cls.bias", "gfl_cls.bias", "rtm_cls.0.bias",
-         "rtm_cls.1.bias", "rtm_cls.2.bias")  # fmt: skip
+         "rtm_cls.1.bias", "rtm_cls.2.bias",
+         *(f"conv_{kind}.{i}.bias" for kind in ("cls", "obj") for i in range(3)))  # fmt: skip
 
 
 def _zoo(name: str) -> dict[str, Any]:
@@ -106,6 +107,21 @@ def _rtmdet() -> dict[str, Any]:
     )
     model["test_cfg"].update(nms_pre=300)
     return model
+
+
+def _yolox() -> dict[str, Any]:
+    model = _zoo("mmdet::yolox/yolox_s_8xb8-300e_coco.py")
+    model["data_preprocessor"].pop("batch_augments")
+    model["backbone"]["out_indices"] = (1, 2, 3)
+    model["neck"].update(in_channels=list(CHANNELS[1:]), out_channels=WIDTH, num_csp_blocks=1)
+    model["bbox_head"].update(
+        num_classes=CLASSES, in_channels=WIDTH, feat_channels=WIDTH, stacked_convs=1
+    )
+    return model
+
+
+def _legacy() -> dict[str, Any]:
+    return _two_stage("mmdet::legacy_1.x/faster-rcnn_r50_fpn_1x_coco_v1.py")
 
 
 def _two_stage(name: str) -> dict[str, Any]:
@@ -220,7 +236,9 @@ MAKERS: dict[str, Callable[[], dict[str, Any]]] = {
     "atss": lambda: _dense("mmdet::atss/atss_r50_fpn_1x_coco.py", **_narrow_norm()),
     "gfl": lambda: _dense("mmdet::gfl/gfl_r50_fpn_1x_coco.py", **_narrow_norm()),
     "rtmdet": _rtmdet,
+    "yolox": _yolox,
     "faster-rcnn": lambda: _two_stage("mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py"),
+    "legacy-faster-rcnn": _legacy,
     "mask-rcnn": lambda: _two_stage("mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py"),
     "cascade-rcnn": lambda: _two_stage("mmdet::cascade_rcnn/cascade-mask-rcnn_r50_fpn_1x_coco.py"),
     "upernet": _upernet,

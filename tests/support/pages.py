@@ -8,8 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FRONT = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
 PAGES = [*FRONT, *sorted((ROOT / "docs").rglob("*.md"))]
-# What the sweep writes quotes the messages of other packages.
-WRITTEN = [page for page in PAGES if page.name != "swap-coverage.md"]
+# What the sweeps write quotes the messages of other packages.
+WRITTEN = [page for page in PAGES if page.name not in ("swap-coverage.md", "export-coverage.md")]
 
 _BLOCK = re.compile(
     r"(?:<!-- (?P<note>.*?) -->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.M | re.S

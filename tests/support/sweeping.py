@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 
 def prepare() -> None:
@@ -15,3 +16,18 @@ def job(task: int) -> tuple[str, int]:
     if task == 3:
         raise ValueError("3 fails")
     return "done", 2 * task
+
+
+def greedy(task: str) -> tuple[str, str]:
+    """Take time or memory without end, as the task says."""
+    held = []
+    while task != "modest":
+        time.sleep(0.1)
+        if task == "grows":
+            held.append(bytearray(os.urandom(1)) * 60_000_000)
+    return task, "done"
+
+
+def process_of(task: int) -> int:
+    """The number of the process."""
+    return os.getpid()

@@ -72,6 +72,6 @@ def _make(task: Task) -> Iterator[Failure]:
         yield task.source, str(error) or type(error).__name__
 
 
-def _killed(tasks: Sequence[Task]) -> list[Failure]:
+def _killed(tasks: Sequence[Task], _: str) -> list[Failure]:
     reason = "the process that made its map was killed: start again"
     return [(task.source, reason) for task in tasks]

@@ -15,13 +15,14 @@ maps) and as COCO instances::
 """
 
 from .coco import mask_to_polygons
-from .painting import render_scene
+from .painting import drawn_pictures, render_scene
 from .scene import SHAPE_CLASSES, SHAPE_PALETTE
 from .storing import write_dataset
 
 __all__ = [
     "SHAPE_CLASSES",
     "SHAPE_PALETTE",
+    "drawn_pictures",
     "mask_to_polygons",
     "render_scene",
     "write_dataset",

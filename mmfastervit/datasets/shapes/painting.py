@@ -1,5 +1,7 @@
 """Painting a scene: the background with its clutter, the objects, the grain."""
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 
@@ -82,3 +84,19 @@ def render_scene(rng: np.random.Generator, size: int) -> Scene:
     canvas += np.float32(rng.uniform(0.004, 0.03)) * grain
     masks = [owner == index for index in range(len(placed))]
     return Scene(to_uint8(canvas), masks, [place.label for place in placed])
+
+
+def drawn_pictures(channels: int, side: int) -> Iterator[np.ndarray]:
+    """Pictures without end, always the same ones, for whoever has none of their own.
+
+    Args:
+        channels: Of a picture; beyond three they are those of further scenes.
+        side: Height and width, at least; a scene needs some.
+
+    Yields:
+        uint8 (side, side, channels).
+    """
+    random = np.random.default_rng(0)
+    while True:
+        layers = [render_scene(random, max(side, MIN_SIZE)).image for _ in range(-(-channels // 3))]
+        yield np.concatenate(layers, -1)[..., :channels]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from . import graph
 from .mlp import GELU, add
 from .recomputation import run_block
 
@@ -50,7 +51,7 @@ def lay_out(x: Tensor, reader: nn.Module) -> Tensor:
     the backward pass of oneDNN takes up to twice as long on it as on plain maps.
     """
     learns = x.requires_grad or any(p.requires_grad for p in reader.parameters())
-    goes_back_on_cpu = x.device.type == "cpu" and torch.is_grad_enabled() and learns
+    goes_back_on_cpu = x.device.type == "cpu" and graph.has_backward() and learns
     plain, last = torch.contiguous_format, torch.channels_last
     return x.contiguous(memory_format=plain if goes_back_on_cpu else last)
 

@@ -16,13 +16,21 @@ exported     ``torch.compiler.is_exporting()``, and    As compiled. Besides, att
                                                        otherwise in memory.
 traced       ``torch.jit.is_tracing()``                Kernels are recorded for the sizes at hand,
                                                        which are tensors until made integers;
-                                                       autograd functions cannot be recorded.
+                                                       autograd functions cannot be recorded. What
+                                                       is kept from one pass to the next must be a
+                                                       constant in the first already.
 ============ ========================================= ===========================================
 """
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch.fx.experimental.symbolic_shapes import statically_known_true
+
+T = TypeVar("T")
 
 # since torch 2.7; before, what serves the one harms the other little
 is_exported = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
@@ -44,6 +52,27 @@ def is_eager() -> bool:
 def is_recorded_for_inference() -> bool:
     """Whether what is recorded has no backward pass: traced or exported."""
     return torch.jit.is_tracing() or is_exported()
+
+
+def has_backward() -> bool:
+    """Whether a backward pass may follow what runs.
+
+    Torch checks a trace by one without gradients, which must find the same steps.
+    """
+    return torch.is_grad_enabled() and not is_recorded_for_inference()
+
+
+def unrecorded(compute: Callable[[], T]) -> T:
+    """Compute, without gradients, what does not depend on images, so that a trace takes the result.
+
+    A trace is checked by another one. What the first recorded, and the second finds where it was
+    kept, would be steps in the one and a constant in the other. Whether steps are recorded is a
+    state of the thread, so that another one records none.
+    """
+    if not torch.jit.is_tracing():
+        return compute()
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(torch.no_grad()(compute)).result()
 
 
 def holds(condition: bool) -> bool:

@@ -144,7 +144,7 @@ class HATBlock(nn.Module):
         key: tuple = windows.grid, tokens.device, precisions, torch.is_inference_mode_enabled()
         if not self.deployed:
             weights = self._position_weights()
-            learning = torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)
+            learning = any(weight.requires_grad for weight in weights) and graph.has_backward()
             if self.training or learning or not weights:  # replicas of DataParallel list none
                 return compute()
             key += tuple((w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights)

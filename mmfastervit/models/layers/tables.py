@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
+from . import graph
+
 MAX_BYTES = 2**28  # 256 MiB
 
 T = TypeVar("T")
@@ -44,7 +46,7 @@ class TableCache:
 
         Args:
             key: What they depend on.
-            compute: Makes them.
+            compute: Makes them, without gradients.
             layer: Number of the layer that asks; a pass of the model asks in rising order.
         """
         with self._lock:
@@ -53,13 +55,12 @@ class TableCache:
             if key in self._entries:
                 self._entries.move_to_end(key)
                 return self._entries[key][0]
-        tables = compute()
+        tables, size = graph.unrecorded(lambda: weighed(compute()))
         with self._lock:
-            self._keep(key, tables, layer)
+            self._keep(key, tables, size, layer)
         return tables
 
-    def _keep(self, key: tuple, tables: object, layer: int) -> None:
-        size = bytes_of(tables)
+    def _keep(self, key: tuple, tables: object, size: int, layer: int) -> None:
         if self._refused is None and size * self.sharers > self.max_bytes:
             self._refused = layer
         may_evict = self._refused is None
@@ -107,8 +108,13 @@ def share_cache(model: nn.Module) -> None:
         layer.shelf = Shelf(cache, i)
 
 
+def weighed(tables: T) -> tuple[T, int]:
+    """Tables and their bytes, see :func:`bytes_of`."""
+    return tables, bytes_of(tables)
+
+
 def bytes_of(tables: object) -> int:
     """Bytes of a tensor, or of all tensors in a tuple."""
     if isinstance(tables, Tensor):
-        return int(tables.numel()) * tables.element_size()  # traced, numel() is a tensor
+        return tables.nbytes
     return sum(map(bytes_of, tables)) if isinstance(tables, tuple) else 0

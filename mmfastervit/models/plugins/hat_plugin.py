@@ -92,7 +92,7 @@ class HATPlugin(BaseModule):
                 f"not {tuple(x.shape)}"
             )
         change = self.attention(x) - x  # of float32 at least, so that no digits cancel
-        if torch.is_grad_enabled() and not graph.is_recorded_for_inference():
+        if graph.has_backward():
             return AddGated.apply(x, self.gate, change)
         return add_gated(x, self.gate, change)
 

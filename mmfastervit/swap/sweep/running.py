@@ -7,14 +7,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path as FilePath
 from sysconfig import get_path
 from typing import Any
 
 from mmengine.config import Config
 
 from mmfastervit.config.finding import base_name, read_config, zoo_folder
-from mmfastervit.config.tree import plain, rebuild, type_name, value_at
+from mmfastervit.config.tree import Path, plain, rebuild, type_name, value_at
 from mmfastervit.swap.audit import audit
 from mmfastervit.swap.context import find_model
 from mmfastervit.swap.errors import SwapRefusedError
@@ -26,7 +26,6 @@ from mmfastervit.trial import steps
 REFUSED, FAILED, SWAPPED = "refused", "failed", "swapped"
 # mmengine can't read the original, or its backbone and neck don't run on this machine.
 UNREADABLE, ORIGINAL_FAILS = "unreadable", "original fails"
-_KILLED = "the process was killed, as a system does that runs out of memory"
 # Of a model's settings, those that no part of the steps depends on.
 _IRRELEVANT = {"num_classes", "test_cfg", "batch_augments", "size", "init_cfg", "pretrained"}
 # Of the backbone: where a step is computed again, or with other processes, of which there are none.
@@ -54,7 +53,7 @@ def swap_one(name: str, arch: str, seconds: int) -> dict[str, Any]:
         with _time_limit(seconds), tempfile.TemporaryDirectory() as folder:
             cfg = read_config(name)
             swap = plan_swap(cfg, arch)
-            target = Path(folder) / "swapped.py"
+            target = FilePath(folder) / "swapped.py"
             write_config(swap, base_name(name, target), target)
             stated = audit(swap)
     except SwapRefusedError as error:
@@ -69,9 +68,9 @@ def swap_one(name: str, arch: str, seconds: int) -> dict[str, Any]:
     return {**record, "status": SWAPPED, **found}
 
 
-def killed_swap(name: str) -> dict[str, Any]:
+def killed_swap(name: str, reason: str) -> dict[str, Any]:
     """The record of a config in whose swap the process was killed."""
-    return {"config": name, "status": FAILED, "reason": _KILLED}
+    return {"config": name, "status": FAILED, "reason": reason}
 
 
 def _fails(original: Config, seconds: int) -> bool:
@@ -87,12 +86,17 @@ def _fails(original: Config, seconds: int) -> bool:
 
 def model_key(swap: Swap) -> str:
     """A name for the swapped model that configs with the same one share."""
-    cfg = plain(swap.config.to_dict())
-    part = value_at(cfg, swap.model_path)
+    return key_of(swap.config, swap.model_path)
+
+
+def key_of(config: Config, path: Path) -> str:
+    """A name for the model at a place of a config that configs with the same one share."""
+    cfg = plain(config.to_dict())
+    part = value_at(cfg, path)
     outer = cfg["model"].get("data_preprocessor") or cfg.get("data_preprocessor")
     part["backbone"] = {k: v for k, v in part["backbone"].items() if k not in _OF_PROCESSES}
     relevant = rebuild(
-        [part, outer, list(swap.model_path)],
+        [part, outer, list(path)],
         lambda node: {key: value for key, value in node.items() if key not in _IRRELEVANT},
     )
     text = json.dumps(relevant, sort_keys=True, default=type_name)
@@ -123,14 +127,14 @@ def step_one(task: tuple[str, str], arch: str, seconds: int) -> dict[str, Any]:
     return record
 
 
-def killed_step(task: tuple[str, str]) -> dict[str, Any]:
+def killed_step(task: tuple[str, str], reason: str) -> dict[str, Any]:
     """The record of a model in whose steps the process was killed."""
     name, key = task
     return dict(
         model=key,
         config=name,
         reached=None,
-        reason=_KILLED,
+        reason=reason,
         original_reached=None,
         original_reason=None,
     )
@@ -166,9 +170,3 @@ def _time_limit(seconds: int) -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, previous)
-
-
-def read_records(file: Path, key: str) -> dict[str, dict[str, Any]]:
-    """Read a results file: the last record of each ``key``; none where there is no file."""
-    lines = file.read_text().splitlines() if file.is_file() else ()
-    return {record[key]: record for record in map(json.loads, lines)}

@@ -1,0 +1,1 @@
+"""Exporting every model that the zoos' configs swap to, and every recipe of our own."""
