@@ -29,7 +29,7 @@ class Format:
         runtime: What runs them.
         require: Raises ValueError, with what to do, where it can't be written here.
         trace: From a module, images and the names of their axes that are of any size to a program.
-        state: Lets a program say something of itself, as texts by name; None where nothing reads it.
+        state: Lets a program say something of itself, as texts by name; None where nobody asks.
         open: From a file to what runs it on an array of images; it gives arrays by name.
     """
 
