@@ -224,7 +224,7 @@ def _stated(
         any_batch=any_batch,
         fill=whole.preparation.fill(whole.channels) if whole.adapter.pads else None,
         gives=tuple(str(name) for name in shapes),
-        max_detections=None if boxes is None else int(boxes[1]),  # type: ignore[arg-type]  # fixed
+        max_detections=None if boxes is None else int(boxes[1]),  # fixed
         threshold=getattr(whole.results, "mask_threshold", None),
         align_corners=getattr(whole.results, "align_corners", False),
         model=model,
