@@ -85,7 +85,8 @@ def find_instances(
     files = {}
     for split in ("train", "val"):
         path = chosen[split]
-        pictures = _folder_of(folder, [image["file_name"] for image in contents[split]["images"]])
+        names = [image["file_name"] for image in contents[split]["images"]]
+        pictures = _folder_of(folder, names, _is_validation(folder, path))
         files[split] = (_below(folder, path), pictures)
     annotations, images = contents["train"]["annotations"], contents["train"]["images"]
     has_masks = bool(annotations) and all(one.get("segmentation") for one in annotations)
@@ -208,7 +209,7 @@ def _listed(folder: Path, paths: Iterable[Path]) -> str:
 
 
 def _is_validation(folder: Path, path: Path) -> bool:
-    words = "/".join(path.relative_to(folder).with_suffix("").parts).lower()
+    words = "/".join(path.relative_to(folder).parts).lower()
     for sign in "/_-. 0123456789":
         words = words.replace(sign, " ")
     return any(word in VALIDATION for word in words.split())
@@ -233,11 +234,15 @@ def _parted(path: Path, content: dict, share: float) -> tuple[dict, dict[str, Pa
     return found, chosen
 
 
-def _folder_of(folder: Path, names: Sequence[str]) -> str:
-    """The folder below which the listed pictures lie, as ``data_prefix`` has it."""
+def _folder_of(folder: Path, names: Sequence[str], is_validation: bool) -> str:
+    """The folder below which the listed pictures lie, as ``data_prefix`` has it.
+
+    Where pictures to train on and to evaluate on have the same names, it is that of the same set as
+    the file that lists them.
+    """
     some = names[:_LOOKED_AT]
-    folders = [path for path in sorted(folder.rglob("*")) if path.is_dir()]
-    for place in (folder, *folders):
+    folders = [folder, *(path for path in sorted(folder.rglob("*")) if path.is_dir())]
+    for place in sorted(folders, key=lambda one: _is_validation(folder, one) != is_validation):
         if all((place / name).is_file() for name in some):
             relative = _below(folder, place)
             return "" if relative == "." else f"{relative}/"
@@ -247,14 +252,21 @@ def _folder_of(folder: Path, names: Sequence[str]) -> str:
 
 
 def _pairs(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """Folders of pictures, each with that of its label maps."""
+    """Folders of pictures, each with that of its label maps.
+
+    Pictures to train on and to evaluate on may have the same names: maps for the same of the two go
+    first.
+    """
     folders = [folder, *(path for path in sorted(folder.rglob("*")) if path.is_dir())]
     stems = {place: {path.stem for path in _some_of(place, PICTURES)} for place in folders}
     maps = [place for place in folders if _holds_maps(place)]
     for place in folders:
         if not stems[place] or place in maps:
             continue
-        fitting = [one for one in maps if stems[place] <= stems[one]]
+        names = stems[place]
+        fitting = [one for one in maps if names <= stems[one]]
+        split = _is_validation(folder, place)
+        fitting.sort(key=lambda one: (_is_validation(folder, one) != split, stems[one] != names))
         if fitting:
             yield place, fitting[0]
 

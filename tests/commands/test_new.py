@@ -69,6 +69,17 @@ def test_two_coco_files_and_their_pictures(folder):
     assert cfg.val_dataloader.batch_size == 1
 
 
+def test_files_that_list_the_same_names_have_pictures_of_their_own(folder):
+    for split in ("train", "val"):
+        coco(folder / f"{split}.json", ["1.jpg", "2.jpg"])
+        for name in ("1.jpg", "2.jpg"):
+            picture(folder / "images" / split / name)
+    assert new("det", folder) == 0
+    files = Config.fromfile("chess.py").files
+    assert files.train == ("train.json", "images/train/")
+    assert files.val == ("val.json", "images/val/")
+
+
 def test_a_single_file_is_parted_and_no_picture_is_in_both_parts(folder):
     names = [f"{i}.jpg" for i in range(10)]
     coco(folder / "all.json", names, masks=False)
@@ -144,6 +155,24 @@ def test_pictures_and_label_maps(folder):
     assert len(cfg.train_dataloader.dataset.metainfo.palette) == 4
     assert cfg.tta_pipeline[1].transforms[0][1].scale == (96, 64)
     assert cfg.train_cfg.type == "EpochBasedTrainLoop"
+
+
+@pytest.mark.parametrize(
+    "sets", [("img/{}", "map/{}"), ("{}/pictures", "{}/labels"), ("{}/pictures", "maps")]
+)
+def test_pictures_of_both_sets_may_have_the_same_names(sets, folder):
+    """Each set has the maps of its own, not those of the other of the same names."""
+    wanted = {}
+    for split in ("training", "validation"):
+        pictures, maps = (part.format(split) for part in sets)
+        wanted[split] = (pictures, maps)
+        for name in ("a", "b"):
+            picture(folder / pictures / f"{name}.jpg")
+            (folder / maps).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.eye(64, 96, dtype=np.uint8)).save(folder / maps / f"{name}.png")
+    assert new("seg", folder) == 0
+    files = Config.fromfile("chess.py").files
+    assert dict(files) == dict(train=wanted["training"], val=wanted["validation"])
 
 
 def test_names_of_labels_come_from_a_file_that_must_name_all(folder, capsys):
