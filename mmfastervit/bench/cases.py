@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from mmfastervit.models import deploy
+from mmfastervit.runtimes import RUNTIMES
 
+from .files import Files
 from .graphs import record
 from .measure import (
     attention_kernels,
@@ -67,7 +69,8 @@ class Case:
 
     Args:
         model: Its name.
-        mode: Words of ``CHANGES``, joined by '+'.
+        mode: Words of ``CHANGES``, joined by '+'; or what runs its file, of
+            ``mmfastervit.runtimes.RUNTIMES``.
         conditions: Under which.
     """
 
@@ -76,9 +79,13 @@ class Case:
     conditions: Conditions
 
     def __post_init__(self):
-        unknown = self.changes - set(CHANGES)
-        if unknown:
-            raise ValueError(f"unknown mode {self.mode!r}: join some of {', '.join(CHANGES)} by +")
+        if self.changes - set(CHANGES) and not self.is_file:
+            raise ValueError(
+                f"unknown mode {self.mode!r}: join some of {', '.join(CHANGES)} by +, or name "
+                f"{' or '.join(RUNTIMES)}"
+            )
+        if self.is_file and self.conditions.task != "eval":
+            raise ValueError(f"{self.mode} runs files, which do not train: take the task eval")
 
     @property
     def name(self) -> str:
@@ -90,10 +97,20 @@ class Case:
         return set(self.mode.split("+"))
 
     @property
+    def is_file(self) -> bool:
+        """Whether it is the model's file that is run, not torch."""
+        return self.mode in RUNTIMES
+
+    @property
     def shows_operations(self) -> bool:
         """Whether a profiler sees the model's own operations: those of a compiled one are others,
-        made of several, and a graph is one launch."""
-        return not self.changes & {"compiled", "cuda_graph"}
+        made of several, a graph is one launch, and a file's are not torch's."""
+        return not (self.is_file or self.changes & {"compiled", "cuda_graph"})
+
+    @property
+    def shows_memory(self) -> bool:
+        """Whether torch hands out the memory that it takes."""
+        return not (self.is_file or "compiled" in self.changes)
 
 
 @dataclass(frozen=True)
@@ -125,19 +142,27 @@ class Result:
     matrix_rate: float  # GFLOP/s of the machine in a matrix product at this precision
     ratio: float | None  # throughput over the baseline's, None without one
     attention: tuple[str, ...]  # kernels that attention ran on, looked at on a GPU only
-    kinds: dict[str, Kind]  # convolution, linear, attention, other; none of compiled models
+    kinds: dict[str, Kind]  # convolution, linear, attention, other; none of compiled ones or files
     times: tuple[float, ...]  # seconds of every timed call
-    memory: float | None = None  # MiB at the peak, weights included; not of compiled models
+    memory: float | None = None  # MiB at the peak, weights included; not of compiled ones or files
     rate_spread: float = 0.0  # of the matrix rate, distance of the quartiles over the median
     parameters: int = 0  # of the model as it was built
 
 
-def prepare(case: Case, build: Builder, device: str) -> Callable[[], object]:
+def prepare(
+    case: Case, build: Builder, device: str, files: Files | None = None
+) -> Callable[[], object]:
     """Build a case's model; what is returned runs it once.
 
     All cases of the same conditions get the same images. They are drawn on the CPU: a GPU's
     generator, which a recording that failed may leave unusable, is not asked.
+
+    Raises:
+        ValueError: A file is to be run, and there are none or it does not run; see ``Files.call``.
+        ArithmeticError: It computes something else than the model.
     """
+    if case.is_file and (files is None or device != "cpu"):
+        raise ValueError(f"{case.name} is measured on a CPU, with the folder of its file named")
     torch.manual_seed(0)
     conditions, changes = case.conditions, case.changes
     dtype = PRECISIONS[conditions.precision]
@@ -145,6 +170,8 @@ def prepare(case: Case, build: Builder, device: str) -> Callable[[], object]:
     shape = conditions.batch, conditions.channels, *conditions.size
     images = torch.randn(shape, generator=torch.Generator().manual_seed(0), device="cpu")
     images = images.to(device)
+    if files is not None and case.is_file:
+        return files.call(deploy(model), case.model, case.mode, conditions.precision, images)
     if "deploy" in changes:
         deploy(model)
     if "cast" in changes:
@@ -186,6 +213,7 @@ def run_cases(
     with_memory: bool = True,
     tell: Callable[[str], None] = print,
     keep: Callable[[Sequence[Result]], None] = lambda results: None,
+    files: Files | None = None,
 ) -> list[Result]:
     """Measure cases; all that share their conditions run in turns, one call each a round.
 
@@ -198,15 +226,16 @@ def run_cases(
         with_memory: Measure peak memory too, each case by itself.
         tell: Gets a line of text at a time.
         keep: Gets all results so far whenever those of some conditions are complete.
+        files: Of the models, where runtimes are among the modes.
     """
     results = []
     ordered = sorted(cases, key=lambda case: str(case.conditions))
     for conditions, group in groupby(ordered, key=lambda case: case.conditions):
         tell(f"\n{conditions}")
-        found = run_group(list(group), build, baseline, rounds, device)
+        found = run_group(list(group), build, baseline, rounds, device, files)
         tell(f"  {MATRIX}: {found[0].matrix_rate:.0f} GFLOP/s +-{found[0].rate_spread:5.1%}")
         for result in found:
-            if with_memory and "compiled" not in result.case.changes:
+            if with_memory and result.case.shows_memory:
                 used = memory_of(result.case, build, device)
                 result = replace(result, memory=used)
             tell(line(result))
@@ -216,14 +245,19 @@ def run_cases(
 
 
 def run_group(
-    cases: Sequence[Case], build: Builder, baseline: str, rounds: int, device: str
+    cases: Sequence[Case],
+    build: Builder,
+    baseline: str,
+    rounds: int,
+    device: str,
+    files: Files | None = None,
 ) -> list[Result]:
     """Time the cases of the same conditions in turns, a matrix product before each."""
     conditions = cases[0].conditions
     product, operations = matrix_product(PRECISIONS[conditions.precision], device)
     one_each = {case.model: case for case in cases}
     counted = {model: counts_of(case, build, device) for model, case in one_each.items()}
-    calls = {case.name: prepare(case, build, device) for case in cases}
+    calls = {case.name: prepare(case, build, device, files) for case in cases}
     products = {f"{MATRIX} {i}": product for i in range(len(calls))}
     turns = dict(chain.from_iterable(zip(products.items(), calls.items(), strict=True)))
     with compiling_afresh(sum("compiled" in case.changes for case in cases)):

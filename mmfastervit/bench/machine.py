@@ -32,6 +32,9 @@ def machine(device: str) -> dict[str, Any]:
         timm=version_of("timm"),
         fastervit=version_of("fastervit"),
         torch=torch.__version__,
+        onnx=version_of("onnx"),
+        onnxruntime=version_of("onnxruntime"),
+        openvino=version_of("openvino"),
         python=platform.python_version(),
     )
     return about if device == "cpu" else about | gpu()

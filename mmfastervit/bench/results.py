@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mmfastervit.files import written_whole
@@ -29,10 +29,15 @@ COLUMNS = (
 
 def write_csv(path: Path, results: Sequence[Result]) -> None:
     """Write a row for each result, in the columns of timm's benchmark and some of ours."""
+    write_rows(path, COLUMNS, map(row, results))
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write rows by column; a column that a row lacks stays empty there."""
     with written_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(map(row, results))
+        writer.writerows(rows)
 
 
 def row(result: Result) -> dict[str, object]:

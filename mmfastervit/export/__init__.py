@@ -5,7 +5,7 @@ from mmfastervit.runtimes import paste_masks
 from .adapters import Adapter, Refused, register_adapter
 from .formats import format_of
 from .parts import TOLERANCE, TRACED, UNSEEN, Difference, MapsOf, build_part, export_part
-from .proof import Checked
+from .proof import Checked, batch_of, fitted
 from .whole import WholeModel, Written, build_whole, export_whole
 from .writing import require_packages
 
@@ -23,10 +23,12 @@ __all__ = [
     "Refused",
     "WholeModel",
     "Written",
+    "batch_of",
     "build_part",
     "build_whole",
     "export_part",
     "export_whole",
+    "fitted",
     "format_of",
     "paste_masks",
     "register_adapter",

@@ -109,6 +109,15 @@ def check(whole: Whole, session: Any, pictures: Sequence[np.ndarray]) -> Checked
 def predicted(model: Any, pictures: Sequence[np.ndarray]) -> list[Any]:
     """Data samples with what a model itself predicts on pictures, by its ``test_step``.
 
+    See :func:`batch_of` for the arguments.
+    """
+    with torch.no_grad():
+        return model.test_step(batch_of(model, pictures))
+
+
+def batch_of(model: Any, pictures: Sequence[np.ndarray]) -> dict[str, list]:
+    """Pictures as a loader of tests gives them to a model's ``test_step``.
+
     Args:
         model: A detector or segmentor of mm, in eval mode.
         pictures: (H, W, C) of one size, red first where there are three channels.
@@ -123,8 +132,7 @@ def predicted(model: Any, pictures: Sequence[np.ndarray]) -> list[Any]:
             scale_factor=(1.0, 1.0), flip=False, flip_direction=None,
         )  # fmt: skip
         samples.append(_sample(model, meta))
-    with torch.no_grad():
-        return model.test_step(dict(inputs=inputs, data_samples=samples))
+    return dict(inputs=inputs, data_samples=samples)
 
 
 def _sample(model: nn.Module, meta: dict) -> Any:

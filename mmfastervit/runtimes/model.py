@@ -70,7 +70,7 @@ class FileModel(BaseModel):
         """
         if mode != "predict" or data_samples is None:
             raise ValueError(f"{self.file} predicts with data samples alone, and has no {mode!r}")
-        pictures = [self._taken(*pair) for pair in zip(inputs, data_samples, strict=True)]
+        pictures = [self.take(*pair) for pair in zip(inputs, data_samples, strict=True)]
         for places in self._batches(pictures):
             outputs = self.runtime(np.stack([self._padded(pictures[place]) for place in places]))
             for row, place in enumerate(places):
@@ -114,8 +114,12 @@ class FileModel(BaseModel):
         if height > wanted[0] or width > wanted[1]:
             raise DoesNotFit(f"{told}, and smaller ones, which are padded; {way_out}")
 
-    def _taken(self, picture: Tensor, sample: Any) -> np.ndarray:
-        """A picture of a pipeline as the file takes it, but for padding."""
+    def take(self, picture: Tensor, sample: Any) -> np.ndarray:
+        """A picture (C, H, W) of a pipeline as the file takes it, but for padding.
+
+        Raises:
+            DoesNotFit: The file does not take it.
+        """
         height, width = picture.shape[-2:]
         try:
             self.check(picture)

@@ -1,18 +1,38 @@
 """Every promise is measured, and what cannot be is said."""
 
 import re
+from collections.abc import Iterator
+from functools import partial
 
+import pytest
 from support.small_benchmark import build
+from support.torch_file import TorchFile, write
 
-from mmfastervit.bench import targets
+from mmfastervit.bench import cases, targets
+from mmfastervit.bench.cases import Conditions
+from mmfastervit.bench.files import Files
+from mmfastervit.bench.measure import matrix_product
 from mmfastervit.bench.targets import Target, report
+from mmfastervit.runtimes import RUNTIMES
 
 
-def test_every_target_of_the_table_is_checked(monkeypatch):
+@pytest.fixture
+def files(tmp_path, monkeypatch) -> Iterator[Files]:
+    """Files that a runtime of torch runs, and no other does."""
+    monkeypatch.setattr(cases, "matrix_product", partial(matrix_product, side=128))
+    before = dict(RUNTIMES)
+    RUNTIMES.clear()
+    RUNTIMES["fake"] = type("Fake", (TorchFile,), dict(seen=[]))
+    yield Files(tmp_path, write)
+    RUNTIMES.clear()
+    RUNTIMES.update(before)
+
+
+def test_every_target_of_the_table_is_checked(monkeypatch, files):
     monkeypatch.setattr(targets, "memory_of", lambda case, build, device: len(case.model))
     monkeypatch.setattr(targets, "import_seconds", lambda: 0.1)
     told = []
-    options = dict(rounds=1, shrink=16, precisions=("fp32",))
+    options = dict(rounds=1, shrink=16, precisions=("fp32",), files=files)
     kept = []
     found = report(
         targets.check_targets(build, "a", "them", **options),
@@ -22,21 +42,34 @@ def test_every_target_of_the_table_is_checked(monkeypatch):
     assert kept == list(range(1, len(found) + 1))
     assert "throughput over them's" in str(found[0])
     assert re.search(r"share of the matrix rate: \S+ of \d+ GFLOP/s \(must be", str(found[1]))
-    assert len(found) == 4 + 4 + 3
+    best = str(found[2])
+    assert "512" not in best
+    assert "best runtime, throughput over them's, by fake: " in best
+    assert best.endswith("(must be >= 2.4)")
+    assert len(found) == 6 + 4 + 3
     assert told[-1].endswith(f"of {len(found)} targets reached")
     assert str(found[-1]).startswith("reached ")
 
 
-def test_a_target_that_the_machine_cannot_tell_says_why(monkeypatch):
+def test_a_target_that_the_machine_cannot_tell_says_why(monkeypatch, files):
     monkeypatch.setattr(targets, "emulation", lambda precision: "no such arithmetic")
-    found = list(targets.inference(build, "a", "upstream", 1, "bf16", (32, 32)))
-    assert [target.is_reached for target in found] == [False, False]
+    conditions = Conditions("eval", "bf16", (32, 32), 1)
+    found = list(targets.inference(build, "a", "upstream", 1, conditions, 1.8, files))
+    assert [target.is_reached for target in found] == [False, False, False]
     assert str(found[1]) == (
         "not measured eval bf16 32x32 batch 1, share of the matrix rate (must be >= 0.85): "
         "no such arithmetic"
     )
     monkeypatch.undo()
     assert targets.emulation("fp32") == ""
+
+
+def test_where_no_runtime_computes_in_a_precision_the_reason_is_told(monkeypatch, files):
+    monkeypatch.setattr(targets, "emulation", lambda precision: "")
+    conditions = Conditions("eval", "bf16", (32, 32), 1)
+    *measured, best = targets.inference(build, "a", "upstream", 1, conditions, 1.8, files)
+    assert [target.value is None for target in measured] == [False, False]
+    assert str(best).endswith("(must be >= 1.8): it is made of torch")
 
 
 def test_a_missed_target_says_so():

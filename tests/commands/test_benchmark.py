@@ -7,17 +7,19 @@ from argparse import ArgumentParser, Namespace
 import pytest
 import torch
 from support.small_benchmark import build
+from support.torch_file import TorchFile, write
 
 from mmfastervit.bench.results import write_json
 from mmfastervit.commands import benchmark, main
 from mmfastervit.models.channels import channels_in
+from mmfastervit.runtimes import RUNTIMES
 
 
 def parse(*options: str) -> Namespace:
     """Read a command line."""
     parser = ArgumentParser()
     benchmark.add_arguments(parser)
-    return benchmark.prepare(parser.parse_args(options))
+    return benchmark.settle(parser.parse_args(options))
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,13 @@ def parse(*options: str) -> Namespace:
             "not measured; take swin_s:eager",
         ),
         ("--models swin_t --modes deploy", "nothing to measure"),
+        ("--models swin_t --runtimes openvino", "nothing to measure: deploy and files are for our"),
+        ("--target --runtimes openvino", "leave out --runtimes"),
+        ("--runtimes torch onnxruntime --device cuda", "onnxruntime is measured on --device cpu"),
+        ("--runtimes onnxruntime --precisions bf16", "has no switch for bfloat16"),
+        ("--onnx setup.cfg", "--onnx setup.cfg is for --runtimes onnxruntime openvino or"),
+        ("--onnx x.onnx --runtimes openvino --models fastervit_0 fastervit_1", "of one model"),
+        ("--onnx x.onnx --runtimes openvino --models fastervit_0", "there is no file x.onnx"),
         ("--models upstream_fastervit_0 --channels 4", "upstream_* is measured with 3"),
         ("--target --channels 4", "leave out --channels 4"),
         ("--channels 0", "invalid positive value"),
@@ -57,6 +66,63 @@ def test_defaults_are_filled_in():
     assert (args.tasks, args.batches, args.precisions) == (["eval"], [1], None)
     assert len(args.sizes) == 4
     assert parse("--target").models == ["fastervit_2", "upstream_fastervit_2"]
+
+
+def test_runtimes_run_our_models_beside_all_that_torch_runs(monkeypatch):
+    options = "--models fastervit_0 fastervit_0+cp swin_t --modes eager deploy --sizes 64x64"
+    cases = "--tasks eval train --precisions fp32 bf16 --runtimes torch onnxruntime openvino"
+    monkeypatch.setattr(RUNTIMES["openvino"], "why_no_bf16", staticmethod(lambda: ""))
+    args = parse(*options.split(), *cases.split())
+    found = [(c.name, c.conditions.precision) for c in benchmark.cases_of(args) if c.is_file]
+    assert found == [
+        ("fastervit_0:onnxruntime", "fp32"),
+        ("fastervit_0:openvino", "fp32"),
+        ("fastervit_0:openvino", "bf16"),
+    ]
+    assert list(benchmark.left_out(args)) == [("onnxruntime", "bf16")]
+    names = {case.name for case in benchmark.cases_of(args)}
+    assert {"swin_t:eager", "fastervit_0+cp:eager", "fastervit_0:deploy"} < names
+    alone = benchmark.cases_of(parse(*options.split(), "--runtimes", "onnxruntime"))
+    assert [case.name for case in alone] == ["fastervit_0:onnxruntime"]
+
+
+def test_files_of_a_run_are_timed_and_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(benchmark, "build", build)
+    monkeypatch.setattr(benchmark, "write_file", write)
+    monkeypatch.setitem(RUNTIMES, "onnxruntime", type("Fake", (TorchFile,), dict(seen=[])))
+    table, results = tmp_path / "r.csv", tmp_path / "r.json"
+    options = "--models fastervit_0 --modes deploy --sizes 32x32 --rounds 2 --no-memory"
+    runtimes = "--runtimes torch onnxruntime --precisions fp32 bf16 --baseline fastervit_0:deploy"
+    with pytest.raises(SystemExit) as end:
+        main(
+            "benchmark",
+            [*options.split(), *runtimes.split(), "--csv", str(table), "--json", str(results)],
+        )
+    assert end.value.code == 0
+    told = capsys.readouterr().out
+    assert "left out: onnxruntime in bf16: it is made of torch" in told
+    content = json.loads(results.read_text())
+    assert content["left_out"] == {"onnxruntime bf16": "it is made of torch"}
+    assert content["machine"]["onnxruntime"]
+    assert content["machine"]["openvino"]
+    with table.open(newline="") as file:
+        rows = [(row["precision"], row["mode"], row["ratio"]) for row in csv.DictReader(file)]
+    assert [row[:2] for row in rows] == [
+        ("bf16", "deploy"), ("fp32", "deploy"), ("fp32", "onnxruntime"),
+    ]  # fmt: skip
+    assert all(float(row[2]) > 0 for row in rows)
+
+
+def test_a_file_of_other_results_ends_in_one_line(tmp_path, monkeypatch, capsys):
+    wrong = type("Wrong", (TorchFile,), dict(seen=[], factor=2.0))
+    monkeypatch.setattr(benchmark, "build", build)
+    monkeypatch.setattr(benchmark, "write_file", write)
+    monkeypatch.setitem(RUNTIMES, "onnxruntime", wrong)
+    options = "--models fastervit_0 --sizes 32x32 --runtimes onnxruntime --rounds 1"
+    with pytest.raises(SystemExit) as end:
+        main("benchmark", options.split())
+    assert end.value.code == 1
+    assert "error: fastervit_0 by Torch's file in fp32 differs" in capsys.readouterr().err
 
 
 def test_without_models_other_channels_leave_out_what_takes_three_alone():
