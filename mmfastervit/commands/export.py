@@ -17,6 +17,7 @@ Examples:
     mmfastervit export configs/det/NAME.py CHECKPOINT --part neck --out neck.onnx
     mmfastervit export CONFIG CHECKPOINT --part model --uint8 --check-on PICTURES --out model.onnx
     mmfastervit export CONFIG CHECKPOINT --out backbone.pt2
+    mmfastervit export CONFIG CHECKPOINT --part model --int8 --calibrate PICTURES --out int8.onnx
 """
 
 import sys
@@ -33,8 +34,10 @@ from mmfastervit import export
 from mmfastervit.datasets.shapes import drawn_pictures
 from mmfastervit.engine.options import load_config
 from mmfastervit.models import deploy
+from mmfastervit.models.channels import channels_in
 
 from .arguments import CommandFailed, add_config_options, check_writable, told_as
+from .calibrating import add_int8_options, calibration_asked, check_int8, tell_what_int8_is
 
 SIZE = (512, 512)
 _PICTURES = 6  # to check on, so that batches differ
@@ -78,6 +81,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FOLDER",
         help="pictures to check --part model on (default: drawn shapes)",
     )
+    add_int8_options(parser)
     add_config_options(parser)
 
 
@@ -94,15 +98,19 @@ def prepare(arguments: Namespace) -> Callable[[], int]:
     if min(size) < 1:
         raise ValueError(f"--size takes a height and a width of at least 1, not {list(size)}")
     check_writable("--out", arguments.out)
+    check_int8(arguments)
     export.format_of(arguments.out).require()
     cfg = load_config(arguments.config, arguments.cfg_options)
     if not is_whole:
         module = export.build_part(cfg, arguments.part, arguments.checkpoint)
-        return partial(_write_part, deploy(module), arguments.out)
+        calibration = calibration_asked(arguments, cfg, channels_in(module))
+        pictures = None if calibration is None else (calibration, export.preparation_of(cfg))
+        return partial(_write_part, deploy(module), arguments.out, pictures)
     whole = export.build_whole(cfg, arguments.checkpoint, arguments.uint8, arguments.logits)
     pictures = _pictures(arguments.check_on, whole, max(size))
     any_size = not arguments.one_size
-    return partial(_write_whole, whole, arguments.out, size, pictures, any_size)
+    calibration = calibration_asked(arguments, cfg, whole.channels)
+    return partial(_write_whole, whole, arguments.out, size, pictures, any_size, calibration)
 
 
 def run(write: Callable[[], int]) -> int:
@@ -115,11 +123,18 @@ def run(write: Callable[[], int]) -> int:
         return write()
 
 
-def _write_part(module: nn.Module, out: Path) -> int:
+def _write_part(
+    module: nn.Module,
+    out: Path,
+    calibration: tuple[export.Calibration, export.Preparation] | None,
+) -> int:
     report = partial(tell, export.format_of(out).runtime)
-    largest = export.export_part(module, out, export.TRACED, export.UNSEEN, report)
-    limit = export.TOLERANCE
-    print(f"{out}: largest difference {largest:.1e} of the largest value, below {limit}")
+    with told_as(CommandFailed, ValueError):  # a picture can't be read, or nothing be quantised
+        largest = export.export_part(module, out, export.TRACED, export.UNSEEN, report, calibration)
+    limit, told = export.TOLERANCE, "" if calibration is None else " before it was quantised"
+    print(f"{out}: largest difference {largest:.1e} of the largest value, below {limit}{told}")
+    if calibration is not None:
+        tell_what_int8_is(out, is_whole=False)
     return 0
 
 
@@ -129,10 +144,15 @@ def _write_whole(
     size: tuple[int, int],
     pictures: list[np.ndarray],
     any_size: bool,
+    calibration: export.Calibration | None,
 ) -> int:
     with told_as(CommandFailed, ValueError):  # it can't be traced
-        written = export.export_whole(whole, out, size, pictures, tell_checked, any_size)
+        written = export.export_whole(
+            whole, out, size, pictures, tell_checked, any_size, calibration
+        )
     print(f"{out}: takes {written.sizes}")
+    if calibration is not None:
+        tell_what_int8_is(out, is_whole=True)
     if written.reason:
         print(f"not more, as {written.reason}", file=sys.stderr)
     return 0

@@ -3,23 +3,39 @@
 from mmfastervit.runtimes import paste_masks
 
 from .adapters import Adapter, Refused, register_adapter
-from .formats import format_of
-from .parts import TOLERANCE, TRACED, UNSEEN, Difference, MapsOf, build_part, export_part
+from .formats import format_of, require_quantisable
+from .likeness import Likeness
+from .parts import (
+    TOLERANCE,
+    TRACED,
+    UNSEEN,
+    Difference,
+    MapsOf,
+    build_part,
+    export_part,
+    preparation_of,
+)
+from .preparing import Preparation
 from .proof import Checked, batch_of, fitted
+from .quantising import FEW, Calibration
 from .whole import WholeModel, Written, build_whole, export_whole
 from .writing import require_packages
 
 PARTS = ("backbone", "neck", "model")
 
 __all__ = [
+    "FEW",
     "PARTS",
     "TOLERANCE",
     "TRACED",
     "UNSEEN",
     "Adapter",
+    "Calibration",
     "Checked",
     "Difference",
+    "Likeness",
     "MapsOf",
+    "Preparation",
     "Refused",
     "WholeModel",
     "Written",
@@ -31,6 +47,8 @@ __all__ = [
     "fitted",
     "format_of",
     "paste_masks",
+    "preparation_of",
     "register_adapter",
     "require_packages",
+    "require_quantisable",
 ]

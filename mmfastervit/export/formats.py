@@ -53,3 +53,10 @@ COMPILED = Format(
 def format_of(out: Path) -> Format:
     """The kind of a file, by the end of its name: compiled for .pt2, else ONNX."""
     return COMPILED if out.suffix == compiling.SUFFIX else ONNX
+
+
+def require_quantisable(out: Path) -> None:
+    """Raise ValueError where a file of this name can't be in int8, or the quantiser is not here."""
+    if format_of(out) is not ONNX:
+        raise ValueError(f"--int8 is for ONNX files, and {out} would be compiled: name an .onnx")
+    writing.require_packages()

@@ -18,7 +18,9 @@ from mmfastervit.logs import warnings_only
 from mmfastervit.models import FasterViT
 from mmfastervit.models.channels import channels_in
 
-from .formats import Run, format_of
+from .formats import Run, format_of, require_quantisable
+from .preparing import Preparation
+from .quantising import Calibration, quantise_checked
 from .writing import beside
 
 PARTS = ("backbone", "neck")
@@ -114,6 +116,7 @@ def export_part(
     traced: Sequence[int] = TRACED,
     unseen: Sequence[Sequence[int]] = UNSEEN,
     report: Callable[[Difference], None] = lambda difference: None,
+    calibration: tuple[Calibration, Preparation] | None = None,
 ) -> float:
     """Write a file once what runs it has shown that it computes what the module does.
 
@@ -125,16 +128,22 @@ def export_part(
         unseen: Further such numbers that the file is checked with. With none it is for ``traced``
             only, else for any batch, height and width.
         report: Called with each difference found.
+        calibration: Pictures by which the file is quantised to int8 once it has passed as it is,
+            and compared again, and how they become images (:func:`preparation_of`); None leaves it
+            in float.
 
     Returns:
-        The largest difference, relative to the largest value of an output.
+        The largest difference, relative to the largest value of an output, of the float file.
 
     Raises:
-        ValueError: An ONNX package is missing, or a compiler.
-        ArithmeticError: A difference exceeds ``TOLERANCE`` or is not a number, or shapes differ.
+        ValueError: An ONNX package is missing, or a compiler; or the file can't be quantised.
+        ArithmeticError: A difference exceeds ``TOLERANCE`` or is not a number, or shapes differ, or
+            in int8 nothing is left.
     """
     kind = format_of(out)
     kind.require()
+    if calibration is not None:
+        require_quantisable(out)
     with beside(out) as path:
         channels = channels_in(module)
         shape, *others = ((batch, channels, *size) for batch, *size in (traced, *unseen))
@@ -149,7 +158,26 @@ def export_part(
                 f"{kind.runtime} differs from torch by {largest:.1e} of the largest value, more "
                 f"than {TOLERANCE:.0e}: {out} is not written"
             )
+        if calibration is not None:
+            pictures, preparation = calibration
+            quantise_checked(path, pictures, lambda picture: _images(preparation, picture))
     return largest
+
+
+def preparation_of(cfg: Config) -> Preparation:
+    """How pictures become the images that a part takes, as the config's model does it.
+
+    Raises:
+        ValueError: The config has no model, or one that can't be built; or, as ``Refused``, its
+            preprocessor is of a kind that is not known.
+    """
+    return Preparation(build_model(cfg).data_preprocessor, takes_uint8=False)
+
+
+def _images(preparation: Preparation, picture: np.ndarray) -> np.ndarray:
+    """A picture (H, W, C), red first, as a batch of one normalised and padded image."""
+    images = preparation.normalised(torch.from_numpy(picture[None]))
+    return preparation.padded(images, *images.shape[2:]).numpy()
 
 
 @torch.no_grad()

@@ -83,6 +83,14 @@ def fitted(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return scaled.reshape(height, width, -1)
 
 
+def batch_of(whole: Whole, pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures (H, W, C) of one size, red first, as a batch that the file takes."""
+    batch = np.stack(pictures)
+    if whole.preparation.takes_uint8:
+        return batch
+    return whole.preparation.normalised(torch.from_numpy(batch)).numpy()
+
+
 def check(whole: Whole, session: Any, pictures: Sequence[np.ndarray]) -> Checked:
     """Compare what a file and the model find on a batch of pictures of one size.
 
@@ -94,10 +102,7 @@ def check(whole: Whole, session: Any, pictures: Sequence[np.ndarray]) -> Checked
     Raises:
         ArithmeticError: They differ.
     """
-    batch = np.stack(pictures)
-    if not whole.preparation.takes_uint8:
-        batch = whole.preparation.normalised(torch.from_numpy(batch)).numpy()
-    outputs = session(batch)
+    outputs = session(batch_of(whole, pictures))
     shape = (len(pictures), *pictures[0].shape[:2])
     if "boxes" not in outputs:
         return _check_maps(whole, outputs, pictures, shape)
@@ -233,7 +238,7 @@ def _told(
 
 def _agreements(wanted: Found, offered: Found) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Overlap, distance of scores and whether they agree, all (wanted, offered)."""
-    overlap = _overlaps(wanted.boxes, offered.boxes)
+    overlap = overlaps(wanted.boxes, offered.boxes)
     distance = np.abs(wanted.scores[:, None] - offered.scores[None])
     agree = (overlap >= IOU) & (distance <= SCORE)
     agree &= wanted.labels[:, None] == offered.labels[None]
@@ -274,7 +279,7 @@ def _worst(wanted: Found, offered: Found, floor: float) -> tuple[float, float]:
     return float(overlap[places, chosen].min()), float(distance[places, chosen].max())
 
 
-def _overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """IoU of boxes (N, 4) and (M, 4), as (N, M); 1 where all corners are the same."""
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])

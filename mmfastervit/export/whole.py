@@ -27,9 +27,10 @@ from mmfastervit.runtimes import Stated, described
 from . import families  # noqa: F401  # it registers what it knows
 from .adapters import Adapter, Refused, adapter_for
 from .detections import Results
-from .formats import Format, Program, format_of
+from .formats import Format, Program, format_of, require_quantisable
 from .preparing import Preparation
-from .proof import Checked, check, fitted
+from .proof import Checked, batch_of, check, fitted
+from .quantising import Calibration, quantise_checked
 from .writing import beside
 
 _LAYOUTS = {True: (1, 2), False: (2, 3)}  # where height and width stand: of uint8 and float images
@@ -155,6 +156,7 @@ def export_whole(
     pictures: Sequence[np.ndarray],
     report: Callable[[Checked], None] = lambda checked: None,
     any_size: bool = True,
+    calibration: Calibration | None = None,
 ) -> Written:
     """Write a file once what runs it has found what the model itself predicts.
 
@@ -169,13 +171,18 @@ def export_whole(
         report: Called with each check that has been passed.
         any_size: Whether to trace for any height and width if that can be, which takes several
             times as long as for one size.
+        calibration: Pictures by which the file is quantised to int8 once it has passed as it is,
+            and compared again; None leaves it in float. They are scaled where it takes one size.
 
     Raises:
-        ValueError: An ONNX package is missing, or a compiler; or the model cannot be traced.
-        ArithmeticError: The file finds something else than the model.
+        ValueError: An ONNX package is missing, or a compiler; the model cannot be traced; or the
+            file can't be quantised.
+        ArithmeticError: The file finds something else than the model, or in int8 nothing of it.
     """
     kind = format_of(out)
     kind.require()
+    if calibration is not None:
+        require_quantisable(out)
     program, axes, reason = _traced(whole, kind, size, any_size)
     any_size, any_batch = len(axes) > 1, bool(axes)
     sizes = [size, _other(size)] if any_size else [size]
@@ -198,10 +205,18 @@ def export_whole(
                 "could be compared: name a folder with pictures of its kind by --check-on; "
                 f"{out} is not written"
             )
+        if calibration is not None:
+            only = None if any_size else size
+            quantise_checked(path, calibration, lambda picture: _taken(whole, picture, only))
     told = "any batch, height and width"
     if not any_size:
         told = f"{'any batch' if any_batch else 'a batch of 1'}, {size[0]}x{size[1]} pixels"
     return Written(told, reason, tuple(checks))
+
+
+def _taken(whole: WholeModel, picture: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+    """A picture as a batch of one that the file takes, scaled where that takes one size."""
+    return batch_of(whole, [picture if size is None else fitted(picture, size)])
 
 
 def _stated(

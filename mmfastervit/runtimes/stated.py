@@ -20,7 +20,9 @@ from mmfastervit.config.tree import dotted, plain, rebuild, transform_names, typ
 from .metadata import NoModel, read_metadata
 
 VERSION = "1"
+FLOAT = "fp32"
 _VERSION_KEY = "mmfastervit"
+_PRECISION_KEY = "precision"
 _SHOWN = 3  # differences in a message
 # What changes how a model learns and not what it finds
 _TRAINING = frozenset(
@@ -58,6 +60,7 @@ class Stated:
         model: The model of its config, as JSON has it, without ``test_cfg`` and what serves
             training alone.
         test_cfg: The same of ``model.test_cfg``: thresholds and limits.
+        precision: ``"fp32"``, or ``"int8"`` of a file that was quantised and is not exact.
     """
 
     task: str
@@ -73,6 +76,7 @@ class Stated:
     align_corners: bool
     model: Mapping[str, Any]
     test_cfg: Mapping[str, Any] | None
+    precision: str = FLOAT
 
     def to_metadata(self) -> dict[str, str]:
         """As it stands in a file."""
@@ -88,7 +92,8 @@ class Stated:
             FileNotFoundError: There is no such file.
             NoModel: It is no ONNX file, or one that does not say; a ValueError.
         """
-        found = read_metadata(path)
+        # files that were written before there were others do not say their precision
+        found = {_PRECISION_KEY: json.dumps(FLOAT), **read_metadata(path)}
         version = found.get(_VERSION_KEY)
         names = [field.name for field in dataclasses.fields(cls)]
         if version != VERSION or not set(names) <= set(found):

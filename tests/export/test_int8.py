@@ -1,0 +1,350 @@
+"""int8: what is quantised and what stays in float, what is told, and what is refused."""
+
+import json
+import shutil
+from pathlib import Path
+from runpy import run_path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from support.answers import status_of
+from support.exported import data_of, file_of, on_data
+from support.opened import checkpoint_of
+
+from mmfastervit.export import Calibration, Likeness
+from mmfastervit.export.likeness import compare_files
+from mmfastervit.export.quantising import able_nodes, quantise, quantise_checked
+from mmfastervit.runtimes import Stated, open_runtime, read_metadata
+
+TOOL = Path(__file__).resolve().parents[2] / "tools/export_onnx.py"
+RANDOM = np.random.default_rng(0)
+
+
+def graph(nodes: list, weights: dict[str, np.ndarray], outputs: list[str]) -> onnx.GraphProto:
+    """A graph from images (1, 4, 8, 8), with outputs of any shape."""
+    return helper.make_graph(
+        nodes,
+        "little",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, (1, 4, 8, 8))],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
+        [
+            numpy_helper.from_array(value.astype(np.float32), name)
+            for name, value in weights.items()
+        ],
+    )
+
+
+def node(kind: str, inputs: str, output: str, **attributes) -> onnx.NodeProto:
+    return helper.make_node(kind, inputs.split(), [output], name=output, **attributes)
+
+
+SQUARE = RANDOM.standard_normal((8, 8))
+CHANNELS = RANDOM.standard_normal((4, 4, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "chosen"),
+    [
+        pytest.param(
+            [node("Conv", "images k", "first"), node("Conv", "first k", "last")],
+            ["first"],
+            id="the-last-layer",
+        ),
+        pytest.param(
+            [
+                node("MatMul", "images w", "first"),
+                node("MatMul", "first first", "scores"),
+                node("Softmax", "scores", "shares"),
+                node("MatMul", "shares w", "last"),
+            ],
+            ["first"],
+            id="attention's-own-product",
+        ),
+        pytest.param(
+            [
+                node("Shape", "images", "size"),
+                node("Cast", "size", "number", to=TensorProto.FLOAT),
+                node("Gather", "w zero", "row"),
+                node("MatMul", "number table", "from_size"),
+                node("MatMul", "images w", "first"),
+                node("Add", "first from_size", "sum"),
+                node("MatMul", "sum w", "last"),
+            ],
+            ["first"],
+            id="what-hangs-on-the-size-alone",
+        ),
+        pytest.param(
+            [node("MatMul", "images mean", "first"), node("MatMul", "first w", "last")],
+            [],
+            id="averages",
+        ),
+        pytest.param(
+            [
+                node("Conv", "images k", "features"),
+                node("Conv", "images k", "places"),
+                node("GridSample", "features places", "sampled"),
+                node("Conv", "sampled k", "last"),
+            ],
+            ["features"],
+            id="what-says-where-to-look",
+        ),
+        pytest.param(
+            [
+                node("Conv", "images k", "features"),
+                node("Conv", "images k", "boxes"),
+                node("Greater", "boxes zero", "large"),
+                node("Where", "large features zero", "kept"),
+                node("Conv", "kept k", "last"),
+            ],
+            ["features"],
+            id="what-decides",
+        ),
+    ],
+)
+def test_layers_can_be_quantised_by_their_place_in_the_graph(nodes, chosen):
+    weights = dict(
+        k=CHANNELS,
+        w=SQUARE,
+        mean=np.full((8, 8), 1 / 8),
+        table=np.ones((4, 8)) * 2,
+        zero=np.zeros(1),
+    )
+    assert able_nodes(graph(nodes, weights, ["last"])) == chosen
+
+
+def saved(path: Path, nodes: list) -> Path:
+    model = helper.make_model(
+        graph(nodes, dict(w=SQUARE), ["output0"]),
+        opset_imports=[helper.make_opsetid("", 18)],
+        ir_version=10,
+    )
+    helper.set_model_props(model, dict(kept="yes"))
+    onnx.save(model, str(path))
+    return path
+
+
+def images(many: int) -> list[np.ndarray]:
+    return [RANDOM.standard_normal((1, 4, 8, 8)).astype(np.float32) for _ in range(many)]
+
+
+TWO = [node("MatMul", "images w", "first"), node("MatMul", "first w", "output0")]
+
+
+def test_a_quantised_file_keeps_what_it_says_and_is_near_in_either_runtime(tmp_path):
+    path = saved(tmp_path / "x.onnx", TWO)
+    out = tmp_path / "int8.onnx"
+    assert quantise(path, out, images(8)) == 1
+    assert read_metadata(out) == dict(kept="yes", precision='"int8"')
+    for runtime in ("onnxruntime", "openvino"):
+        files = [open_runtime(runtime, each) for each in (path, out)]
+        found = compare_files(*files, images(3), runtime)
+        assert 1e-4 < found.rms["output0"] < 0.05  # it is quantised, and near
+        found.check()
+
+
+def test_files_with_nothing_to_quantise_are_refused(tmp_path):
+    path = saved(tmp_path / "x.onnx", [node("MatMul", "images w", "output0")])
+    with pytest.raises(ValueError, match="no linear layer to quantise"):
+        quantise(path, tmp_path / "int8.onnx", images(1))
+
+
+def test_weights_beside_the_file_are_refused(tmp_path):
+    path = saved(tmp_path / "x.onnx", TWO)
+    (tmp_path / "x.onnx.data").touch()
+    with pytest.raises(ValueError, match="more than 2 GB"):
+        quantise_checked(path, Calibration(images(1), images(1)), lambda image: image)
+
+
+def test_a_file_of_which_nothing_is_left_does_not_take_the_place_of_the_float_one(
+    tmp_path, monkeypatch
+):
+    path = saved(tmp_path / "x.onnx", TWO)
+    before = path.read_bytes()
+    seen = []
+    # measured on pictures that are far too bright, so that others fall below the first step
+    dark, bright = images(2), [1e6 * each for each in images(4)]
+    with pytest.raises(ArithmeticError, match=r"of output0 nothing is left.*not written"):
+        quantise_checked(path, Calibration(bright, dark, seen.append), lambda image: image)
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["x.onnx"]
+    assert len(seen) == 1  # the first runtime ends it
+
+
+def found(boxes: list, scores: list, labels: list) -> dict[str, np.ndarray]:
+    """Detections on one picture, as a file gives them."""
+    return dict(
+        boxes=np.array(boxes, np.float32).reshape(1, -1, 4),
+        scores=np.array([scores], np.float32),
+        labels=np.array([labels]),
+        count=np.array([len(scores)]),
+    )
+
+
+BOXES = [[0, 0, 10, 10], [20, 20, 40, 40]]
+
+
+def test_detections_are_found_again_by_label_and_overlap():
+    likeness = Likeness("ONNX Runtime")
+    exact = found([*BOXES, [50, 50, 60, 60]], [0.9, 0.5, 0.01], [0, 1, 0])
+    likeness.add(exact, found([[0, 0, 10, 10.5], BOXES[1]], [0.8, 0.5], [0, 2]))
+    assert (likeness.detections, likeness.again, likeness.more) == (2, 1, 1)
+    assert likeness.scores == [pytest.approx(0.1)]
+    (line,) = likeness.told()
+    assert "1 of 2 detections (50.0%) found again at IoU 0.9, 1 others" in line
+    likeness.check()
+
+
+def test_pixels_and_logits_are_compared():
+    likeness = Likeness("ONNX Runtime")
+    exact = np.zeros((1, 2, 4, 4), np.float32)
+    exact[:, 1, :2] = 1
+    other = exact.copy()
+    other[:, 1, 0, 0] = -1
+    likeness.add(dict(logits=exact), dict(logits=other))
+    assert (likeness.pixels, likeness.same) == (16, 15)
+    assert likeness.rms["logits"] == pytest.approx((4 / 8) ** 0.5)
+    likeness.check()
+
+
+@pytest.mark.parametrize(
+    ("exact", "other", "message"),
+    [
+        (found(BOXES, [0.9, 0.5], [0, 1]), found([], [], []), "none of the 2 detections"),
+        (found([], [], []), found([], [], []), "finds nothing on the pictures"),
+        (dict(classes=np.eye(4)[None]), dict(classes=np.ones((1, 4, 4))), "one class everywhere"),
+        (dict(output0=np.ones(3)), dict(output0=np.array([1, np.nan, 1])), "not finite"),
+        (dict(output0=np.ones(3)), dict(output0=-np.ones(3)), "of output0 nothing is left"),
+    ],
+    ids=["lost", "none", "one-class", "not-finite", "map"],
+)
+def test_files_that_are_of_no_use_are_refused(exact, other, message):
+    likeness = Likeness("ONNX Runtime")
+    likeness.add(exact, other)
+    with pytest.raises(ArithmeticError, match=rf"{message}.*not written"):
+        likeness.check()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--int8"], "name a folder with some of the kind that the model is for by --calibrate"),
+        (["--calibrate", "."], "--calibrate is for --int8"),
+        (["--calibrate-pictures", "3"], "--calibrate-pictures is for --int8"),
+        (["--int8", "--calibrate", "nowhere"], "there is no such folder"),
+        (["--int8", "--calibrate", ".", "--calibrate-pictures", "0"], "takes a number from 1 on"),
+        (["--int8", "--calibrate", ".", "--out", "x.pt2"], "--int8 is for ONNX files"),
+    ],
+)
+def test_options_that_do_not_go_together_end_in_one_line(
+    options, message, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    Path("config.py").write_text("model = dict()")
+    monkeypatch.setattr("sys.argv", ["export_onnx.py", "config.py", "--out", "x.onnx", *options])
+    with pytest.raises(SystemExit) as end:
+        run_path(str(TOOL), run_name="__main__")
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch) -> str:
+    """The config of a little segmentor, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "seg.py"
+    path.write_text("".join(f"{key} = {value!r}\n" for key, value in on_data("seg").items()))
+    return str(path)
+
+
+@pytest.mark.parametrize("many", [0, 1])
+def test_folders_with_too_few_pictures_are_refused(many, config, capsys):
+    Path("pictures").mkdir()
+    for picture in sorted((data_of("seg") / "images").iterdir())[:many]:
+        shutil.copy(picture, "pictures")
+    status, _, error = status_of(
+        capsys, "export", config, checkpoint_of("seg"), "--part", "model", "--int8",
+        "--calibrate", "pictures", "--out", "x.onnx",
+    )  # fmt: skip
+    assert status == 2
+    assert "--calibrate pictures" in error
+    assert "two at least" in error if many else "picture" in error
+    assert not Path("x.onnx").exists()
+
+
+def test_a_whole_model_is_exported_in_int8(config, capsys):
+    status, printed, error = status_of(
+        capsys, "export", config, checkpoint_of("seg"), "--part", "model", "--uint8", "--logits",
+        "--one-size", "--size", "64", "64", "--int8", "--calibrate", str(data_of("seg") / "images"),
+        "--out", "int8.onnx",
+    )  # fmt: skip
+    assert status == 0, error
+    assert "calibrated on 3 pictures" in error
+    assert "of the pixels are of the same class" in printed
+    assert "not exact" in printed
+    assert "mmfastervit test CONFIG --model int8.onnx" in printed
+    path = Path("int8.onnx")
+    assert Stated.read(path).precision == "int8"
+    assert Stated.read(file_of("seg")).precision == "fp32"
+    nodes = onnx.load(path).graph.node
+    made = {name: each for each in nodes for name in each.output}
+    kinds = [each.op_type for each in nodes]
+    assert kinds.count("QuantizeLinear") > 10
+    for each in nodes:  # what is said to stay in float
+        if each.op_type in ("Conv", "Softmax", "LayerNormalization", "Erf"):
+            source = made.get(each.input[0])
+            assert source is None or source.op_type != "DequantizeLinear"
+    pictures = RANDOM.integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    by_onnx, by_openvino = (
+        open_runtime(runtime, path)(pictures)["logits"] for runtime in ("onnxruntime", "openvino")
+    )
+    assert (by_onnx.argmax(1) == by_openvino.argmax(1)).mean() > 0.9
+
+
+@pytest.mark.slow
+def test_a_detector_is_exported_in_int8_and_tested(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("mask.py").write_text(
+        "".join(f"{key} = {value!r}\n" for key, value in on_data("mask").items())
+    )
+    status, printed, error = status_of(
+        capsys, "export", "mask.py", checkpoint_of("mask"), "--part", "model",
+        "--one-size", "--size", "64", "64", "--int8",
+        "--calibrate", str(data_of("mask") / "images"),
+        "--out", "int8.onnx",
+    )  # fmt: skip
+    assert status == 0, error
+    assert "found again at IoU 0.9" in printed
+    for runtime in ("onnxruntime", "openvino"):
+        status, _, error = status_of(
+            capsys, "test", "mask.py", "--model", "int8.onnx", "--runtime", runtime,
+            "--work-dir", runtime,
+        )  # fmt: skip
+        assert status == 0, error
+        (measured,) = (json.loads(path.read_text()) for path in Path(runtime).rglob("*.json"))
+        assert measured["coco/bbox_mAP"] > 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["backbone", "neck"])
+def test_parts_are_exported_in_int8(part, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("mask.py").write_text(
+        "".join(f"{key} = {value!r}\n" for key, value in on_data("mask").items())
+    )
+    status, printed, error = status_of(
+        capsys, "export", "mask.py", checkpoint_of("mask"), "--part", part, "--int8",
+        "--calibrate", str(data_of("mask") / "images"), "--calibrate-pictures", "2",
+        "--out", "int8.onnx",
+    )  # fmt: skip
+    assert status == 0, error
+    assert "calibrated on 2 pictures" in error
+    assert "root mean square of the differences" in printed
+    assert read_metadata(Path("int8.onnx"))["precision"] == '"int8"'
+    sizes = ((1, 3, 64, 64), (2, 3, 96, 130))  # still any
+    run = open_runtime("onnxruntime", Path("int8.onnx"))
+    for shape in sizes:
+        outputs = run(RANDOM.standard_normal(shape).astype(np.float32))
+        assert all(np.isfinite(each).all() and len(each) == shape[0] for each in outputs.values())
