@@ -83,7 +83,7 @@ def fitted(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return scaled.reshape(height, width, -1)
 
 
-def batch_of(whole: Whole, pictures: Sequence[np.ndarray]) -> np.ndarray:
+def array_of(whole: Whole, pictures: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures (H, W, C) of one size, red first, as a batch that the file takes."""
     batch = np.stack(pictures)
     if whole.preparation.takes_uint8:
@@ -102,7 +102,7 @@ def check(whole: Whole, session: Any, pictures: Sequence[np.ndarray]) -> Checked
     Raises:
         ArithmeticError: They differ.
     """
-    outputs = session(batch_of(whole, pictures))
+    outputs = session(array_of(whole, pictures))
     shape = (len(pictures), *pictures[0].shape[:2])
     if "boxes" not in outputs:
         return _check_maps(whole, outputs, pictures, shape)

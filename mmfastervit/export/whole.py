@@ -29,7 +29,7 @@ from .adapters import Adapter, Refused, adapter_for
 from .detections import Results
 from .formats import Format, Program, format_of, require_quantisable
 from .preparing import Preparation
-from .proof import Checked, batch_of, check, fitted
+from .proof import Checked, array_of, check, fitted
 from .quantising import Calibration, quantise_checked
 from .writing import beside
 
@@ -216,7 +216,7 @@ def export_whole(
 
 def _taken(whole: WholeModel, picture: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     """A picture as a batch of one that the file takes, scaled where that takes one size."""
-    return batch_of(whole, [picture if size is None else fitted(picture, size)])
+    return array_of(whole, [picture if size is None else fitted(picture, size)])
 
 
 def _stated(
