@@ -36,7 +36,7 @@ class Stopwatch:
         rest: One of ``PARTS``.
     """
 
-    def __init__(self, model: nn.Module, rest: str):
+    def __init__(self, model: Any, rest: str):
         self._model, self._rest = model, rest
         self._seconds = dict.fromkeys(PARTS, 0.0)
         self._is_watching = False

@@ -138,10 +138,11 @@ def calibration_asked(
         )
     is_seg = cfg.get("default_scope") == "mmseg" or "decode_head" in cfg.model
     pipeline = build_pipeline(cfg, "seg" if is_seg else "det")
-    pictures = (
-        Pictures(each, pipeline, channels, arguments.uint8) for each in (measured, compared)
+    return export.Calibration(
+        Pictures(measured, pipeline, channels, arguments.uint8),
+        Pictures(compared, pipeline, channels, arguments.uint8),
+        report=tell_likeness,
     )
-    return export.Calibration(*pictures, report=tell_likeness)
 
 
 def _spread(entries: Sequence[Entry], most: int) -> list[Entry]:

@@ -104,8 +104,8 @@ def prepare(arguments: Namespace) -> Callable[[], int]:
     if not is_whole:
         module = export.build_part(cfg, arguments.part, arguments.checkpoint)
         calibration = calibration_asked(arguments, cfg, channels_in(module))
-        pictures = None if calibration is None else (calibration, export.preparation_of(cfg))
-        return partial(_write_part, deploy(module), arguments.out, pictures)
+        prepared = None if calibration is None else (calibration, export.preparation_of(cfg))
+        return partial(_write_part, deploy(module), arguments.out, prepared)
     whole = export.build_whole(cfg, arguments.checkpoint, arguments.uint8, arguments.logits)
     pictures = _pictures(arguments.check_on, whole, max(size))
     any_size = not arguments.one_size
