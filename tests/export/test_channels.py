@@ -10,7 +10,7 @@ from support.little_detectors import config_of, saved
 from mmfastervit.datasets.shapes import drawn_pictures
 from mmfastervit.export import build_whole
 from mmfastervit.export.proof import check, fitted
-from mmfastervit.export.writing import Session
+from mmfastervit.runtimes import OnnxRuntime
 
 CHANNELS = (1, 4, 13)
 NAMES = ("retinanet", "segformer")
@@ -68,7 +68,7 @@ def test_a_whole_model_is_written(name, channels, tmp_path, capsys):
     (taken,) = onnx.load(out).graph.input
     assert taken.type.tensor_type.elem_type == onnx.TensorProto.UINT8
     assert taken.type.tensor_type.shape.dim[3].dim_value == channels
-    assert Session(out)(np.stack(pictures(channels)))
+    assert OnnxRuntime(out)(np.stack(pictures(channels)))
 
 
 @pytest.mark.slow
