@@ -9,7 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmfastervit.runtimes import RUNTIMES, Runtime, open_runtime, require_runtime
+from mmfastervit.runtimes import (
+    RUNTIMES,
+    Runtime,
+    largest_difference,
+    open_runtime,
+    require_runtime,
+)
 
 # How far maps may be from torch's in float32, over the largest value of each
 TOLERANCE = {"fp32": 1e-3, "bf16": 0.1}
@@ -91,9 +97,7 @@ def _compare(
     found: Iterable[np.ndarray], expected: Iterable[np.ndarray], what: str, precision: str
 ) -> None:
     """Raise ArithmeticError unless maps are torch's."""
-    pairs = zip(found, expected, strict=True)
-    # np.max of a list with NaN is NaN, unlike Python's max
-    largest = np.max([np.abs(ours - torchs).max() / np.abs(torchs).max() for ours, torchs in pairs])
+    largest = largest_difference(found, expected)
     if not largest <= TOLERANCE[precision]:
         raise ArithmeticError(
             f"{what} differs from torch in fp32 by {largest:.1e} of the largest value, more than "

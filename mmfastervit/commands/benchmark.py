@@ -51,7 +51,7 @@ from mmfastervit.bench.targets import check_targets, report
 from mmfastervit.runtimes import RUNTIMES, TORCH, read_metadata, require_runtime
 
 from .arguments import CommandFailed, add_config_options, check_writable, told_as
-from .benchmark_whole import prepare_whole
+from .benchmark_whole import given_of, prepare_whole
 
 COUNTED = "multiplications and additions of convolutions, linear layers and attention"
 SIZES = [(512, 512), (800, 1280), (1024, 1024), (2048, 2048)]
@@ -173,12 +173,7 @@ def settle_file(args: Namespace) -> None:
 
 def settle_target(args: Namespace) -> None:
     """Check what is said beside --target, which has cases of its own."""
-    given = [f"--{name.replace('_', '-')}" for name in NOT_OF_TARGET if getattr(args, name)]
-    if args.device != "cpu":
-        given.append(f"--device {args.device}")
-    if args.channels != 3:
-        given.append(f"--channels {args.channels}")
-    if given:
+    if given := given_of(args, NOT_OF_TARGET):
         raise ValueError(f"--target has its own cases, on the CPU: leave out {', '.join(given)}")
     if "fp16" in (args.precisions or ()):
         raise ValueError("--target has no fp16: --precisions takes fp32, bf16 or both")

@@ -46,6 +46,16 @@ NOT_OF_WHOLE = ("models", "modes", "tasks", "baseline", "plot", "no_memory", "ta
 _PICTURES = 6  # to check a file on
 
 
+def given_of(args: Namespace, names: Sequence[str]) -> list[str]:
+    """The options of these names that are given, and of device and channels, where others are."""
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(args, name)]
+    if args.device != "cpu":
+        given.append(f"--device {args.device}")
+    if args.channels != 3:
+        given.append(f"--channels {args.channels}")
+    return given
+
+
 def prepare_whole(args: Namespace) -> Callable[[], int]:
     """Check the options and build the model.
 
@@ -54,12 +64,7 @@ def prepare_whole(args: Namespace) -> Callable[[], int]:
             built or exported.
         FileNotFoundError: There is no such config, checkpoint or file.
     """
-    given = [f"--{name.replace('_', '-')}" for name in NOT_OF_WHOLE if getattr(args, name)]
-    if args.device != "cpu":
-        given.append(f"--device {args.device}")
-    if args.channels != 3:
-        given.append(f"--channels {args.channels}")
-    if given:
+    if given := given_of(args, NOT_OF_WHOLE):
         raise ValueError(
             f"a CONFIG's whole model is timed in inference, on the CPU: leave out "
             f"{', '.join(given)}"

@@ -17,6 +17,7 @@ from mmfastervit.config.building import build_model
 from mmfastervit.logs import warnings_only
 from mmfastervit.models import FasterViT
 from mmfastervit.models.channels import channels_in
+from mmfastervit.runtimes import largest_difference
 
 from .formats import Run, format_of, require_quantisable
 from .preparing import Preparation
@@ -202,7 +203,4 @@ def compare(module: nn.Module, run: Run, runtime: str, shape: Sequence[int]) -> 
             f"outputs by {runtime} are of shapes {shapes[0]}, torch's of {shapes[1]}, for images "
             f"of {tuple(shape)}: the file is not written"
         )
-    pairs = zip(actual, expected, strict=True)
-    # np.max of a list with NaN is NaN, unlike Python's max
-    largest = np.max([np.abs(ours - torchs).max() / np.abs(torchs).max() for ours, torchs in pairs])
-    return Difference(tuple(shape), float(largest))
+    return Difference(tuple(shape), largest_difference(actual, expected))

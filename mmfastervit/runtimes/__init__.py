@@ -1,5 +1,6 @@
 """A model's exported file in the place of the model: what runs it, and what it says of itself."""
 
+from .comparing import largest_difference
 from .metadata import NoModel, read_metadata
 from .model import DoesNotFit, FileModel, put_in_place
 from .pasting import paste_masks
@@ -33,6 +34,7 @@ __all__ = [
     "Stated",
     "check_precision",
     "described",
+    "largest_difference",
     "masks_at",
     "open_runtime",
     "paste_masks",

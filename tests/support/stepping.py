@@ -148,6 +148,8 @@ def read_config(name: str) -> Config:
             part.sampler.type = "FirstSampler"
     else:
         cfg.model.data_preprocessor.size = (SIDE, SIDE)
+        for head in (cfg.model.decode_head, cfg.model.auxiliary_head):
+            head.loss_decode.class_weight = None  # mmseg takes none beside ignored pixels
         cfg.model.decode_head.in_channels = CHANNELS
         cfg.model.auxiliary_head.in_channels = CHANNELS[2]
         cfg.model.decode_head.loss_decode.avg_non_ignore = name != model
