@@ -1,7 +1,6 @@
 """Shared fixtures: deterministic seeds, and the reference implementation as a black box."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,32 +12,6 @@ from torch import nn
 
 from mmfastervit import FasterViT
 from mmfastervit.checkpoint.names import to_published
-
-# `make test-all` runs these and `make test` does not, until it is known why processes of pytest
-# ended without a word since they came, three in a run of 30 November 2026. Each file passes alone.
-LATER = (
-    "bench/test_files.py",
-    "bench/test_parts.py",
-    "commands/test_benchmark_whole.py",
-    "commands/test_export_coverage.py",
-    "commands/test_runtimes.py",
-    "export/test_channels.py",
-    "export/test_compiling.py",
-    "export/test_int8.py",
-    "export_sweep/",
-    "models/test_tracing.py",
-    "runtimes/",
-)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what comes later as slow."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(here).as_posix().startswith(LATER):
-            item.add_marker(pytest.mark.slow)
-
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:

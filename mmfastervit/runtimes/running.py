@@ -1,5 +1,6 @@
 """What runs the file of a model on a processor: ONNX Runtime and OpenVINO, a class each."""
 
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -85,7 +86,12 @@ class OpenVino:
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "PERFORMANCE_HINT": "LATENCY",
         }
-        self._model = Core().compile_model(str(path), "CPU", settings)
+        # In a thread of its own: where the processor has AMX, OpenVINO gives the thread that opens
+        # a file a stack for signals. Two files closed in the order they were opened leave it one
+        # that is gone, and the next signal, such as Ctrl-C, kills the process without a word.
+        with ThreadPoolExecutor(1) as thread:
+            opening = thread.submit(Core().compile_model, str(path), "CPU", settings)
+            self._model = opening.result()
         self.settings = {key: str(self._model.get_property(key)) for key in settings}
         self._names = [output.any_name for output in self._model.outputs]
 

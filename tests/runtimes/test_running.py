@@ -1,5 +1,8 @@
 """Runtimes: what is missing is told with what brings it, and precisions are what was asked for."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -42,6 +45,29 @@ def test_openvino_computes_in_the_precision_that_was_asked_for(tmp_path):
         wanted = dict(fp32="float32", bf16="bfloat16")[precision]
         assert f"'{wanted}'" in model.settings["INFERENCE_PRECISION_HINT"]
         assert model.settings["INFERENCE_NUM_THREADS"] == str(torch.get_num_threads())
+
+
+CLOSED_IN_ORDER = """
+import signal, sys
+from pathlib import Path
+from mmfastervit.runtimes import open_runtime
+signal.signal(signal.SIGUSR1, lambda *_: print("told"))
+first, second = (open_runtime(sys.argv[1], Path(sys.argv[2])) for _ in range(2))
+del first
+del second
+signal.raise_signal(signal.SIGUSR1)
+"""
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_a_signal_is_taken_after_files_were_closed_in_the_order_they_were_opened(name, tmp_path):
+    """On a processor with AMX, OpenVINO's own doing kills the process here."""
+    path = write_file(tmp_path / "x.onnx", {})
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CLOSED_IN_ORDER, name, str(path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "told\n"), done.stderr
 
 
 @pytest.mark.parametrize("name", RUNTIMES)
