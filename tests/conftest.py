@@ -13,6 +13,7 @@ from torch import nn
 from mmfastervit import FasterViT
 from mmfastervit.checkpoint.names import to_published
 
+
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
