@@ -12,6 +12,7 @@ import numpy as np
 from .proof import FLOOR, overlaps
 
 IOU = 0.9  # of a detection that is found again
+_FOUND = 0.5  # of the detections, at least
 _LOST = 1.0  # of the maps' own size: what nothing but zeros would be off
 
 Outputs = Mapping[str, np.ndarray]
@@ -58,8 +59,8 @@ class Likeness:
                 "the float file finds nothing on the pictures that were held back, so that nothing "
                 "can be compared: name pictures of its kind by --calibrate"
             )
-        elif self.detections and not self.again:
-            why = f"it finds none of the {self.detections} detections of the float file"
+        elif self.again < _FOUND * self.detections:
+            why = f"it finds {self.again} of the {self.detections} detections of the float file"
         elif self.pixels and len(self.kinds[0]) > 1 and len(self.kinds[1]) == 1:
             why = "it gives one class everywhere, where the float file gives several"
         elif worst := [name for name, value in self.rms.items() if not value < _LOST]:

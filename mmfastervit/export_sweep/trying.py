@@ -69,9 +69,7 @@ def try_one(task: tuple[str, str], arch: str) -> dict[str, Any]:
         record.update(status=FAILS_ITSELF, reason=cause_of(error))
     except ArithmeticError as error:
         record.update(reason=str(error))
-    except (
-        Exception
-    ) as error:  # whatever a model of a zoo does is a result, and no end of the sweep
+    except Exception as error:  # whatever a model of a zoo does is a result, and no end
         record.update(reason=cause_of(error))
     record.update(
         seconds=round(time.process_time() - start, 1),

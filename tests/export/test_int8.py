@@ -211,13 +211,14 @@ def test_pixels_and_logits_are_compared():
 @pytest.mark.parametrize(
     ("exact", "other", "message"),
     [
-        (found(BOXES, [0.9, 0.5], [0, 1]), found([], [], []), "none of the 2 detections"),
+        (found(BOXES, [0.9, 0.5], [0, 1]), found([], [], []), "0 of the 2 detections"),
+        (found(3 * BOXES[:1], [0.9] * 3, [0, 1, 2]), found(BOXES, [0.9] * 2, [0, 1]), "1 of the 3"),
         (found([], [], []), found([], [], []), "finds nothing on the pictures"),
         (dict(classes=np.eye(4)[None]), dict(classes=np.ones((1, 4, 4))), "one class everywhere"),
         (dict(output0=np.ones(3)), dict(output0=np.array([1, np.nan, 1])), "not finite"),
         (dict(output0=np.ones(3)), dict(output0=-np.ones(3)), "of output0 nothing is left"),
     ],
-    ids=["lost", "none", "one-class", "not-finite", "map"],
+    ids=["lost", "most-lost", "none", "one-class", "not-finite", "map"],
 )
 def test_files_that_are_of_no_use_are_refused(exact, other, message):
     likeness = Likeness("ONNX Runtime")
