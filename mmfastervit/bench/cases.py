@@ -43,6 +43,7 @@ CHANGES = {
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 MATRIX = "matrix product"
 WITH_CP = "+cp"  # behind a model's name: the same with activation checkpointing
+INT8 = "+int8"  # behind a runtime: its file quantised, and what is left of it in the precision
 
 Builder = Callable[[str, tuple[int, int]], nn.Module]
 
@@ -70,7 +71,7 @@ class Case:
     Args:
         model: Its name.
         mode: Words of ``CHANGES``, joined by '+'; or what runs its file, of
-            ``mmfastervit.runtimes.RUNTIMES``.
+            ``mmfastervit.runtimes.RUNTIMES``, with ``INT8`` behind it for the quantised one.
         conditions: Under which.
     """
 
@@ -82,7 +83,7 @@ class Case:
         if self.changes - set(CHANGES) and not self.is_file:
             raise ValueError(
                 f"unknown mode {self.mode!r}: join some of {', '.join(CHANGES)} by +, or name "
-                f"{' or '.join(RUNTIMES)}"
+                f"{' or '.join(RUNTIMES)}, which {INT8} may follow"
             )
         if self.is_file and self.conditions.task != "eval":
             raise ValueError(f"{self.mode} runs files, which do not train: take the task eval")
@@ -97,9 +98,19 @@ class Case:
         return set(self.mode.split("+"))
 
     @property
+    def runtime(self) -> str:
+        """What runs its file, where it is one."""
+        return self.mode.removesuffix(INT8)
+
+    @property
     def is_file(self) -> bool:
         """Whether it is the model's file that is run, not torch."""
-        return self.mode in RUNTIMES
+        return self.runtime in RUNTIMES
+
+    @property
+    def is_int8(self) -> bool:
+        """Whether its file is quantised."""
+        return self.is_file and self.mode.endswith(INT8)
 
     @property
     def shows_operations(self) -> bool:
@@ -171,7 +182,8 @@ def prepare(
     images = torch.randn(shape, generator=torch.Generator().manual_seed(0), device="cpu")
     images = images.to(device)
     if files is not None and case.is_file:
-        return files.call(deploy(model), case.model, case.mode, conditions.precision, images)
+        opened = files.quantised if case.is_int8 else files.call
+        return opened(deploy(model), case.model, case.runtime, conditions.precision, images)
     if "deploy" in changes:
         deploy(model)
     if "cast" in changes:

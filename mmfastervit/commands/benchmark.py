@@ -14,7 +14,7 @@ Examples:
     mmfastervit benchmark --models fastervit_2 upstream_fastervit_2 --tasks train --batches 2
     mmfastervit benchmark --device cuda --precisions bf16 fp16 --batches 1 8 32
     mmfastervit benchmark --models fastervit_0 swin_t --channels 13   # of pictures that are not RGB
-    mmfastervit benchmark --runtimes torch onnxruntime openvino --sizes 512x512 800x1280
+    mmfastervit benchmark --runtimes torch onnxruntime openvino --int8 --sizes 512x512 800x1280
     mmfastervit benchmark CONFIG CHECKPOINT --runtimes torch openvino --sizes 800x1280
     mmfastervit benchmark --target      # what must be reached on two cores, and whether it is
 """
@@ -24,16 +24,18 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
+from importlib.util import find_spec
 from itertools import product, starmap
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from mmfastervit import export
-from mmfastervit.bench.cases import MODES, PRECISIONS, TASKS, Case, Conditions, run_cases
+from mmfastervit.bench.cases import INT8, MODES, PRECISIONS, TASKS, Case, Conditions, run_cases
 from mmfastervit.bench.files import Files
 from mmfastervit.bench.machine import machine, settle_tf32
 from mmfastervit.bench.models import (
@@ -58,7 +60,8 @@ SIZES = [(512, 512), (800, 1280), (1024, 1024), (2048, 2048)]
 BASELINE = "upstream_fastervit_2:eager"
 PAIR = ["fastervit_2", "upstream_fastervit_2"]
 NOT_OF_TARGET = (
-    "modes", "tasks", "sizes", "batches", "baseline", "csv", "plot", "no_memory", "runtimes"
+    "modes", "tasks", "sizes", "batches", "baseline", "csv", "plot", "no_memory", "runtimes",
+    "int8",
 )  # fmt: skip
 
 
@@ -89,6 +92,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--runtimes",
         choices=(TORCH, *RUNTIMES),
         help="what runs the models; all but torch run the files of ours (default: torch)",
+    )
+    parser.add_argument(
+        "--int8",
+        action="store_true",
+        help="time the files of --runtimes in int8 too, quantised on noise: for speed alone (--target "
+        "does so where nncf is installed)",
     )
     add("--tasks", choices=TASKS, help="default: eval")
     add("--precisions", choices=PRECISIONS, help="default: fp32, of --target fp32 and bf16")
@@ -158,6 +167,10 @@ def settle(args: Namespace) -> Namespace:
 def settle_file(args: Namespace) -> None:
     """Check ``--onnx``, and whether files can be written where there is none."""
     runs_files = args.target or set(args.runtimes) & set(RUNTIMES)
+    if args.int8 and not runs_files:
+        raise ValueError(f"--int8 is for --runtimes {' '.join(RUNTIMES)}")
+    if args.int8:
+        export.require_quantisable(Path("any.onnx"))
     if args.onnx is None:
         if runs_files:
             export.format_of(Path("any.onnx")).require()
@@ -222,16 +235,19 @@ def cases_of(args: Namespace) -> list[Case]:
     conditions = starmap(
         Conditions, product(args.tasks, precisions, args.sizes, args.batches, [args.channels])
     )
-    modes = [*(args.modes if TORCH in args.runtimes else ()), *runtimes_of(args)]
+    files = runtimes_of(args)
+    modes = [*(args.modes if TORCH in args.runtimes else ()), *files]
+    if args.int8:
+        modes += [runtime + INT8 for runtime in files]
     refused = left_out(args)
     return [
         Case(model, mode, condition)
         for condition, model, mode in product(conditions, args.models, modes)
-        if (mode != "deploy" and mode not in RUNTIMES)
+        if mode not in ("deploy", *files, *(runtime + INT8 for runtime in files))
         or (
             model in OURS
             and condition.task == "eval"
-            and (mode, condition.precision) not in refused
+            and (mode.removesuffix(INT8), condition.precision) not in refused
         )
     ]
 
@@ -256,6 +272,18 @@ def write_file(model: nn.Module, path: Path) -> None:
     """Write a backbone's ONNX file, for images of any size, once ONNX Runtime agrees with torch."""
     print(f"writing {path.name} ...", flush=True)
     export.export_part(model, path)
+
+
+def quantiser_for(args: Namespace) -> Callable[[Path, Path, Sequence[np.ndarray]], int] | None:
+    """What writes int8 files: where it was asked for, and for --target where it is installed."""
+    if not args.int8 and not (args.target and find_spec("nncf")):
+        return None
+
+    def quantise(path: Path, out: Path, images: Sequence[np.ndarray]) -> int:
+        print(f"quantising {path.name} ...", flush=True)
+        return export.quantise(path, out, images)
+
+    return quantise
 
 
 def run(prepared: Callable[[], int]) -> int:
@@ -287,7 +315,7 @@ def run_backbones(args: Namespace) -> int:
         TemporaryDirectory(prefix="mmfastervit-benchmark-") as folder,
     ):
         given = {} if args.onnx is None else {next(m for m in args.models if m in OURS): args.onnx}
-        files = Files(Path(folder), write_file, given)
+        files = Files(Path(folder), write_file, given, quantiser_for(args))
         if args.target:
             return measure_targets(args, files, tell, keep)
         return measure(args, files, tell, keep)

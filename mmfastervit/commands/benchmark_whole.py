@@ -42,7 +42,9 @@ PARTS_TOLD = (
     "in torch postprocessing is decoding, NMS (of proposals too) and masks, and the network all "
     "else; a file has decoding and NMS inside, which count to its network"
 )
-NOT_OF_WHOLE = ("models", "modes", "tasks", "baseline", "plot", "no_memory", "target", "shrink")
+NOT_OF_WHOLE = (
+    "models", "modes", "tasks", "baseline", "plot", "no_memory", "target", "shrink", "int8"
+)  # fmt: skip
 _PICTURES = 6  # to check a file on
 
 

@@ -61,7 +61,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=int,
         metavar=("H", "W"),
         help="size of the pictures that --part model is checked on, and made for where it can't be "
-        f"for any (default: {SIZE[0]} {SIZE[1]})",
+        f"for any; of an --int8 file in any case (default: {SIZE[0]} {SIZE[1]})",
     )
     parser.add_argument(
         "--one-size",
@@ -90,7 +90,7 @@ def prepare(arguments: Namespace) -> Callable[[], int]:
     height, width = arguments.size or SIZE
     size, is_whole = (height, width), arguments.part == "model"
     for option in _OF_WHOLE if not is_whole else ():
-        if getattr(arguments, option):
+        if getattr(arguments, option) and not (option == "size" and arguments.int8):
             raise ValueError(
                 f"--{option.replace('_', '-')} is for --part model: --part {arguments.part} takes "
                 "normalised images of any size"
@@ -104,7 +104,9 @@ def prepare(arguments: Namespace) -> Callable[[], int]:
     if not is_whole:
         module = export.build_part(cfg, arguments.part, arguments.checkpoint)
         calibration = calibration_asked(arguments, cfg, channels_in(module))
-        prepared = None if calibration is None else (calibration, export.preparation_of(cfg))
+        prepared = None
+        if calibration is not None:
+            prepared = calibration, export.preparation_of(cfg), size
         return partial(_write_part, deploy(module), arguments.out, prepared)
     whole = export.build_whole(cfg, arguments.checkpoint, arguments.uint8, arguments.logits)
     pictures = _pictures(arguments.check_on, whole, max(size))
@@ -126,7 +128,7 @@ def run(write: Callable[[], int]) -> int:
 def _write_part(
     module: nn.Module,
     out: Path,
-    calibration: tuple[export.Calibration, export.Preparation] | None,
+    calibration: tuple[export.Calibration, export.Preparation, tuple[int, int]] | None,
 ) -> int:
     report = partial(tell, export.format_of(out).runtime)
     with told_as(CommandFailed, ValueError):  # a picture can't be read, or nothing be quantised

@@ -17,7 +17,7 @@ from .parts import (
 )
 from .preparing import Preparation
 from .proof import Checked, batch_of, fitted
-from .quantising import FEW, Calibration
+from .quantising import FEW, Calibration, quantise
 from .whole import WholeModel, Written, build_whole, export_whole
 from .writing import require_packages
 
@@ -48,6 +48,7 @@ __all__ = [
     "format_of",
     "paste_masks",
     "preparation_of",
+    "quantise",
     "register_adapter",
     "require_packages",
     "require_quantisable",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -60,3 +61,8 @@ def require_quantisable(out: Path) -> None:
     if format_of(out) is not ONNX:
         raise ValueError(f"--int8 is for ONNX files, and {out} would be compiled: name an .onnx")
     writing.require_packages()
+    if find_spec("nncf") is None:
+        raise ValueError(
+            "--int8 needs nncf: pip install 'mmfastervit[int8]', or in a checkout "
+            "pip install -e '.[int8]'"
+        )

@@ -21,6 +21,7 @@ from mmfastervit.runtimes import largest_difference
 
 from .formats import Run, format_of, require_quantisable
 from .preparing import Preparation
+from .proof import fitted
 from .quantising import Calibration, quantise_checked
 from .writing import beside
 
@@ -117,7 +118,7 @@ def export_part(
     traced: Sequence[int] = TRACED,
     unseen: Sequence[Sequence[int]] = UNSEEN,
     report: Callable[[Difference], None] = lambda difference: None,
-    calibration: tuple[Calibration, Preparation] | None = None,
+    calibration: tuple[Calibration, Preparation, tuple[int, int]] | None = None,
 ) -> float:
     """Write a file once what runs it has shown that it computes what the module does.
 
@@ -130,8 +131,8 @@ def export_part(
             only, else for any batch, height and width.
         report: Called with each difference found.
         calibration: Pictures by which the file is quantised to int8 once it has passed as it is,
-            and compared again, and how they become images (:func:`preparation_of`); None leaves it
-            in float.
+            and compared again, how they become images (:func:`preparation_of`), and the height and
+            width that they are scaled to, which the file then takes alone; None leaves it in float.
 
     Returns:
         The largest difference, relative to the largest value of an output, of the float file.
@@ -160,8 +161,10 @@ def export_part(
                 f"than {TOLERANCE:.0e}: {out} is not written"
             )
         if calibration is not None:
-            pictures, preparation = calibration
-            quantise_checked(path, pictures, lambda picture: _images(preparation, picture))
+            pictures, preparation, size = calibration
+            quantise_checked(
+                path, pictures, lambda picture: _images(preparation, fitted(picture, size))
+            )
     return largest
 
 

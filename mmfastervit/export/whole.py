@@ -30,7 +30,7 @@ from .detections import Results
 from .formats import Format, Program, format_of, require_quantisable
 from .preparing import Preparation
 from .proof import Checked, array_of, check, fitted
-from .quantising import Calibration, quantise_checked
+from .quantising import FIXED, Calibration, quantise_checked
 from .writing import beside
 
 _LAYOUTS = {True: (1, 2), False: (2, 3)}  # where height and width stand: of uint8 and float images
@@ -172,7 +172,8 @@ def export_whole(
         any_size: Whether to trace for any height and width if that can be, which takes several
             times as long as for one size.
         calibration: Pictures by which the file is quantised to int8 once it has passed as it is,
-            and compared again; None leaves it in float. They are scaled where it takes one size.
+            and compared again; None leaves it in float. They are scaled to the size, as a quantised
+            file takes that alone, one picture at a time.
 
     Raises:
         ValueError: An ONNX package is missing, or a compiler; the model cannot be traced; or the
@@ -183,6 +184,7 @@ def export_whole(
     kind.require()
     if calibration is not None:
         require_quantisable(out)
+    any_size = any_size and calibration is None
     program, axes, reason = _traced(whole, kind, size, any_size)
     any_size, any_batch = len(axes) > 1, bool(axes)
     sizes = [size, _other(size)] if any_size else [size]
@@ -206,17 +208,14 @@ def export_whole(
                 f"{out} is not written"
             )
         if calibration is not None:
-            only = None if any_size else size
-            quantise_checked(path, calibration, lambda picture: _taken(whole, picture, only))
+            quantise_checked(
+                path, calibration, lambda picture: array_of(whole, [fitted(picture, size)])
+            )
+            any_batch, reason = False, FIXED
     told = "any batch, height and width"
     if not any_size:
         told = f"{'any batch' if any_batch else 'a batch of 1'}, {size[0]}x{size[1]} pixels"
     return Written(told, reason, tuple(checks))
-
-
-def _taken(whole: WholeModel, picture: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
-    """A picture as a batch of one that the file takes, scaled where that takes one size."""
-    return array_of(whole, [picture if size is None else fitted(picture, size)])
 
 
 def _stated(

@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from shutil import copy
 
 import pytest
 from support.small_benchmark import build
@@ -83,6 +84,33 @@ def test_a_file_that_computes_something_else_is_not_timed(seen, tmp_path, monkey
     monkeypatch.setattr(RUNTIMES["first"], "factor", float("nan"), raising=False)
     with pytest.raises(ArithmeticError, match="by nan"):
         prepare(case, build, "cpu", Files(tmp_path, write))
+
+
+def test_quantised_files_are_made_of_the_float_ones_once(seen, tmp_path):
+    made = []
+
+    def quantise(path: Path, out: Path, images: list) -> None:
+        made.append((path.name, out.name, {image.shape for image in images}))
+        copy(path, out)
+
+    files = Files(tmp_path, write, quantise=quantise)
+    for runtime in ("first", "second"):
+        assert prepare(Case("ours", f"{runtime}+int8", SMALL), build, "cpu", files)()
+    assert made == [("ours.onnx", "ours-1x3x32x64-int8.onnx", {(1, 3, 32, 64)})]
+
+
+def test_a_quantised_file_may_differ_but_not_be_something_else(seen, tmp_path, monkeypatch):
+    case = Case("ours", "first+int8", SMALL)
+    files = Files(tmp_path, write, quantise=lambda path, out, images: copy(path, out))
+    monkeypatch.setattr(RUNTIMES["first"], "factor", 1.3, raising=False)
+    assert prepare(case, build, "cpu", files)()
+    monkeypatch.setattr(RUNTIMES["first"], "factor", 1.6, raising=False)
+    with pytest.raises(ArithmeticError, match="ours in int8 by Torch's file in fp32 differs"):
+        prepare(case, build, "cpu", files)
+    with pytest.raises(ValueError, match="nothing that quantises"):
+        prepare(case, build, "cpu", Files(tmp_path, write))
+    with pytest.raises(ValueError, match="unknown mode 'deploy.int8'"):
+        Case("ours", "deploy+int8", SMALL)
 
 
 def test_a_file_of_another_model_is_refused(seen, tmp_path):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import partial
+from shutil import copy
 
 import pytest
 from support.small_benchmark import build
@@ -12,8 +13,11 @@ from mmfastervit.bench import cases, targets
 from mmfastervit.bench.cases import Conditions
 from mmfastervit.bench.files import Files
 from mmfastervit.bench.measure import matrix_product
-from mmfastervit.bench.targets import Target, report
+from mmfastervit.bench.targets import Limits, Target, report
 from mmfastervit.runtimes import RUNTIMES
+
+
+LIMITS = Limits(deployed=1.4, best_runtime=1.8, best_int8=2.6)
 
 
 @pytest.fixture
@@ -23,7 +27,7 @@ def files(tmp_path, monkeypatch) -> Iterator[Files]:
     before = dict(RUNTIMES)
     RUNTIMES.clear()
     RUNTIMES["fake"] = type("Fake", (TorchFile,), dict(seen=[]))
-    yield Files(tmp_path, write)
+    yield Files(tmp_path, write, quantise=lambda path, out, images: copy(path, out))
     RUNTIMES.clear()
     RUNTIMES.update(before)
 
@@ -44,9 +48,12 @@ def test_every_target_of_the_table_is_checked(monkeypatch, files):
     assert re.search(r"share of the matrix rate: \S+ of \d+ GFLOP/s \(must be", str(found[1]))
     best = str(found[2])
     assert "512" not in best
+    int8 = str(found[3])
+    assert "throughput of fake+int8 over " in int8
+    assert int8.endswith("(must be >= 2.6)")
     assert "best runtime, throughput over them's, by fake: " in best
     assert best.endswith("(must be >= 2.4)")
-    assert len(found) == 6 + 4 + 3
+    assert len(found) == 8 + 4 + 3
     assert told[-1].endswith(f"of {len(found)} targets reached")
     assert str(found[-1]).startswith("reached ")
 
@@ -54,7 +61,7 @@ def test_every_target_of_the_table_is_checked(monkeypatch, files):
 def test_a_target_that_the_machine_cannot_tell_says_why(monkeypatch, files):
     monkeypatch.setattr(targets, "emulation", lambda precision: "no such arithmetic")
     conditions = Conditions("eval", "bf16", (32, 32), 1)
-    found = list(targets.inference(build, "a", "upstream", 1, conditions, 1.8, files))
+    found = list(targets.inference(build, "a", "upstream", 1, conditions, LIMITS, files))
     assert [target.is_reached for target in found] == [False, False, False]
     assert str(found[1]) == (
         "not measured eval bf16 32x32 batch 1, share of the matrix rate (must be >= 0.85): "
@@ -67,9 +74,25 @@ def test_a_target_that_the_machine_cannot_tell_says_why(monkeypatch, files):
 def test_where_no_runtime_computes_in_a_precision_the_reason_is_told(monkeypatch, files):
     monkeypatch.setattr(targets, "emulation", lambda precision: "")
     conditions = Conditions("eval", "bf16", (32, 32), 1)
-    *measured, best = targets.inference(build, "a", "upstream", 1, conditions, 1.8, files)
+    *measured, best = targets.inference(build, "a", "upstream", 1, conditions, LIMITS, files)
     assert [target.value is None for target in measured] == [False, False]
     assert str(best).endswith("(must be >= 1.8): it is made of torch")
+
+
+def test_where_nothing_quantises_the_extra_is_named(tmp_path, files):
+    conditions = Conditions("eval", "fp32", (32, 32), 1)
+    none = Files(tmp_path, write)
+    *_, last = targets.inference(build, "a", "upstream", 1, conditions, LIMITS, none)
+    assert str(last).startswith("not measured eval fp32 32x32 batch 1, throughput in int8")
+    assert str(last).endswith("pip install 'mmfastervit[int8]'")
+
+
+def test_int8_is_measured_against_the_best_in_float():
+    seconds = {"deploy": [3.0], "fast": [2.0], "fast+int8": [1.0], "slow+int8": [4.0]}
+    target = targets.best_int8(seconds, 2.6, Conditions("eval", "fp32", (32, 32), 1))
+    assert target.value == 2.0
+    assert not target.is_reached
+    assert "of fast+int8 over fast's" in str(target)
 
 
 def test_a_missed_target_says_so():

@@ -40,6 +40,8 @@ def parse(*options: str) -> Namespace:
         ("--models swin_t --modes deploy", "nothing to measure"),
         ("--models swin_t --runtimes openvino", "nothing to measure: deploy and files are for our"),
         ("--target --runtimes openvino", "leave out --runtimes"),
+        ("--target --int8", "leave out --int8"),
+        ("--int8", "--int8 is for --runtimes onnxruntime openvino"),
         ("--runtimes torch onnxruntime --device cuda", "onnxruntime is measured on --device cpu"),
         ("--runtimes onnxruntime --precisions bf16", "has no switch for bfloat16"),
         ("--onnx setup.cfg", "--onnx setup.cfg is for --runtimes onnxruntime openvino or"),
