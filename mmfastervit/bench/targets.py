@@ -151,15 +151,15 @@ def inference(
     first = max(runtimes, key=lambda mode: ratios[mode] or 0)
     yield replace(best, what=f"{told}, by {first}", value=ratios[first])
     if quantised:
-        yield best_int8({r.case.mode: r.times for r in results[:-1]}, limits.best_int8, conditions)
+        yield best_int8(
+            {r.case.mode: list(r.times) for r in results[:-1]}, limits.best_int8, conditions
+        )
     elif precision == "fp32":
         told = f"{conditions}, throughput in int8 over the best in fp32"
         yield Target(told, None, limits.best_int8, True, why_not=NO_QUANTISER)
 
 
-def best_int8(
-    seconds: Mapping[str, Sequence[float]], limit: float, conditions: Conditions
-) -> Target:
+def best_int8(seconds: Mapping[str, list[float]], limit: float, conditions: Conditions) -> Target:
     """The best quantised file over the best of what is in float32; seconds of each call by mode."""
     by_kind: dict[bool, list[str]] = {False: [], True: []}
     for mode in sorted(seconds, key=lambda mode: statistics.median(seconds[mode])):

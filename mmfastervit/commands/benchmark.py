@@ -96,8 +96,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--int8",
         action="store_true",
-        help="time the files of --runtimes in int8 too, quantised on noise: for speed alone (--target "
-        "does so where nncf is installed)",
+        help="time the files of --runtimes in int8 too, quantised on noise: for speed alone "
+        "(--target does so where nncf is installed)",
     )
     add("--tasks", choices=TASKS, help="default: eval")
     add("--precisions", choices=PRECISIONS, help="default: fp32, of --target fp32 and bf16")

@@ -23,8 +23,9 @@ def add_int8_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--int8",
         action="store_true",
-        help="quantise the linear layers of the checked ONNX file to int8, which is not exact, with "
-        "ranges measured on the pictures of --calibrate, and tell how far it is from the float file",
+        help="quantise convolutions and linear layers of the checked ONNX file to int8, which is "
+        "not exact, with ranges measured on the pictures of --calibrate, and tell how far it is "
+        "from the float file. It takes one picture at a time, of --size",
     )
     parser.add_argument(
         "--calibrate",

@@ -32,8 +32,8 @@ class Likeness:
         pixels: Of class maps.
         same: How many of them are of the same class.
         kinds: The classes in the float file's maps and in the other's.
-        rms: Of each map or logits, the root mean square of the differences over that of the float
-            file's values, the worst picture's.
+        squares: Of each map or logits, the sums over all pictures of the squared differences and
+            of the float file's squared values.
         finite: Whether every number was.
     """
 
@@ -46,15 +46,27 @@ class Likeness:
     pixels: int = 0
     same: int = 0
     kinds: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
-    rms: dict[str, float] = field(default_factory=dict)
+    squares: dict[str, np.ndarray] = field(default_factory=dict)
     finite: bool = True
+
+    @property
+    def rms(self) -> dict[str, float]:
+        """Of each map or logits, the root mean square of the differences over that of the values.
+
+        Over all pictures together: where a model is undecided its logits are near 0, and such a
+        picture by itself would be far off in any case.
+        """
+        return {
+            name: float(np.sqrt(off / max(size, 1e-24)))
+            for name, (off, size) in self.squares.items()
+        }
 
     def check(self) -> None:
         """Raise ArithmeticError where a file is of no use, whatever its metrics."""
         why = ""
         if not self.finite:
             why = "it gives numbers that are not finite"
-        elif not (self.detections or self.pixels or self.rms):
+        elif not (self.detections or self.pixels or self.squares):
             why = (
                 "the float file finds nothing on the pictures that were held back, so that nothing "
                 "can be compared: name pictures of its kind by --calibrate"
@@ -87,9 +99,11 @@ class Likeness:
             lines.append(on + text)
         if self.pixels:
             lines.append(f"{on}{self.same / self.pixels:.2%} of the pixels are of the same class")
-        if self.rms:
+        if self.squares:
             values = ", ".join(f"{name} {value:.2%}" for name, value in self.rms.items())
-            lines.append(f"{on}root mean square of the differences, worst picture: {values}")
+            lines.append(
+                f"{on}root mean square of the differences over that of the values: {values}"
+            )
         return lines
 
     def add(self, exact: Outputs, other: Outputs) -> None:
@@ -134,9 +148,8 @@ class Likeness:
             seen.update(np.unique(values).tolist())
 
     def _add_rms(self, name: str, exact: np.ndarray, other: np.ndarray) -> None:
-        size = float(np.sqrt(np.mean(np.square(exact, dtype=np.float64))))
-        off = float(np.sqrt(np.mean(np.square(exact - other, dtype=np.float64))))
-        self.rms[name] = float(np.maximum(self.rms.get(name, 0.0), off / max(size, 1e-12)))
+        sums = [np.square(each, dtype=np.float64).mean() for each in (exact - other, exact)]
+        self.squares[name] = self.squares.get(name, np.zeros(2)) + sums
 
 
 def _detections(outputs: Outputs) -> dict[str, np.ndarray]:

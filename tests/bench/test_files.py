@@ -105,11 +105,11 @@ def test_a_quantised_file_may_differ_but_not_be_something_else(seen, tmp_path, m
     monkeypatch.setattr(RUNTIMES["first"], "factor", 1.3, raising=False)
     assert prepare(case, build, "cpu", files)()
     monkeypatch.setattr(RUNTIMES["first"], "factor", 1.6, raising=False)
-    with pytest.raises(ArithmeticError, match="ours in int8 by Torch's file in fp32 differs"):
+    with pytest.raises(ArithmeticError, match=r"ours in int8 by Torch's file in fp32 differs"):
         prepare(case, build, "cpu", files)
     with pytest.raises(ValueError, match="nothing that quantises"):
         prepare(case, build, "cpu", Files(tmp_path, write))
-    with pytest.raises(ValueError, match="unknown mode 'deploy.int8'"):
+    with pytest.raises(ValueError, match=r"unknown mode 'deploy.int8'"):
         Case("ours", "deploy+int8", SMALL)
 
 

@@ -16,7 +16,6 @@ from mmfastervit.bench.measure import matrix_product
 from mmfastervit.bench.targets import Limits, Target, report
 from mmfastervit.runtimes import RUNTIMES
 
-
 LIMITS = Limits(deployed=1.4, best_runtime=1.8, best_int8=2.6)
 
 

@@ -157,6 +157,15 @@ def test_a_quantised_file_keeps_what_it_says_and_is_near_in_either_runtime(tmp_p
         found.check()
 
 
+def test_pictures_of_a_rare_kind_keep_their_values(tmp_path):
+    path = saved(tmp_path / "x.onnx", TWO)
+    out = tmp_path / "int8.onnx"
+    bright = images(3)
+    quantise(path, out, [*(each / 10 for each in images(9)), bright[0]])
+    files = [open_runtime("onnxruntime", each) for each in (path, out)]
+    assert compare_files(*files, bright[1:], "ONNX Runtime").rms["output0"] < 0.1
+
+
 def test_files_with_nothing_to_quantise_are_refused(tmp_path):
     path = saved(tmp_path / "x.onnx", [node("MatMul", "images w", "output0")])
     with pytest.raises(ValueError, match="no convolution and no linear layer to quantise"):

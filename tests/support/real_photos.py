@@ -45,8 +45,13 @@ test_pipeline = [
 ]
 test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 val_dataloader = test_dataloader
-train_cfg = dict(max_iters=100, val_interval=100)
-default_hooks = dict(checkpoint=dict(interval=100))
+train_cfg = dict(max_iters=1500, val_interval=1500)
+default_hooks = dict(checkpoint=dict(interval=1500))
+optim_wrapper = dict(optimizer=dict(lr=2e-3))
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.05, by_epoch=False, begin=0, end=20),
+    dict(type="PolyLR", eta_min=0.0, power=1.0, begin=20, end=1500, by_epoch=False),
+]
 """
 # config, options of the export, metrics and their largest value
 CASES = {
