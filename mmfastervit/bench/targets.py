@@ -147,6 +147,8 @@ def inference(
     yield replace(busy, value=results[0].share, matrix_rate=results[0].matrix_rate)
     if not runtimes:
         yield replace(best, why_not=why_none)
+        if precision == "fp32":
+            yield unmeasured_int8(conditions, limits.best_int8, why_none)
         return
     first = max(runtimes, key=lambda mode: ratios[mode] or 0)
     yield replace(best, what=f"{told}, by {first}", value=ratios[first])
@@ -155,8 +157,13 @@ def inference(
             {r.case.mode: list(r.times) for r in results[:-1]}, limits.best_int8, conditions
         )
     elif precision == "fp32":
-        told = f"{conditions}, throughput in int8 over the best in fp32"
-        yield Target(told, None, limits.best_int8, True, why_not=NO_QUANTISER)
+        yield unmeasured_int8(conditions, limits.best_int8, NO_QUANTISER)
+
+
+def unmeasured_int8(conditions: Conditions, limit: float, why_not: str) -> Target:
+    """What to say of quantised files where there are none."""
+    told = f"{conditions}, throughput in int8 over the best in fp32"
+    return Target(told, None, limit, True, why_not=why_not)
 
 
 def best_int8(seconds: Mapping[str, list[float]], limit: float, conditions: Conditions) -> Target:

@@ -8,6 +8,7 @@ import torch
 
 SAFETENSORS = ".safetensors"
 SHARDED = ".sharded"  # how the name of a folder of shards ends
+POINTER = "last_checkpoint"  # a file in a run's folder that names its last checkpoint
 _LEGACY_MAGIC = pickle.dumps(torch.serialization.MAGIC_NUMBER, protocol=2)
 _LARGEST_HEADER = 100 << 20  # bytes; that of a safetensors file begins with its own length
 

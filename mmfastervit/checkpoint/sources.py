@@ -16,7 +16,7 @@ from mmengine.logging import print_log
 
 from mmfastervit.files import sha256_of, written_whole
 
-from .formats import SHARDED, is_of_torch, is_safetensors
+from .formats import POINTER, SHARDED, is_of_torch, is_safetensors
 from .published import HUB, SCHEME, find_published
 from .zoos import zoo_address
 
@@ -24,6 +24,7 @@ TIMEOUT = 60  # seconds without an answer, and in which at least one portion mus
 ALLOW_HTTP = "MMFASTERVIT_ALLOW_HTTP"  # environment variable: 1 has http:// addresses downloaded
 _PORTION = 2**16  # bytes
 _CONTENT_HASH = re.compile(r"-([0-9a-f]{8,64})\.")  # in the names of torch's and OpenMMLab's files
+_SHOWN = 5  # files beside one that is not there
 _INSTEAD = (
     "Download it elsewhere and give its path, for a backbone by --cfg-options "
     "model.backbone.init_cfg.checkpoint=FILE; or train from scratch: --cfg-options "
@@ -51,7 +52,8 @@ def resolve_source(source: str | Path) -> Path:
     Such names are ``mmfastervit://NAME`` and those of mmengine: ``torchvision://NAME``,
     ``open-mmlab://NAME``, ``mmcls://NAME``. URLs are downloaded once, to PyTorch's hub folder.
     ``#sha256=<64 hexadecimal digits>`` at the end of any has the file checked, that which is there
-    already as well.
+    already as well. A folder of a run stands for its best checkpoint where there is just one that
+    is called so, and else for its last; which one that is goes to the log.
 
     Every process of a distributed run must call this, and so whatever calls it: for a URL the first
     downloads, the others wait, and its failure is the failure of all.
@@ -72,9 +74,24 @@ def resolve_source(source: str | Path) -> Path:
     if re.match(r"https?://", address):
         return _cached(address, sha256)
     path = Path(address).expanduser()
+    if path.is_dir() and (chosen := checkpoint_of_run(path)):
+        print_log(f"{path}: the checkpoint {chosen.name} is taken", logger="current")
+        return chosen
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint file {str(source)!r}{_why_not(path)}")
     return path
+
+
+def checkpoint_of_run(folder: Path) -> Path | None:
+    """The checkpoint that a run's folder stands for, or None where it has none."""
+    best = list(folder.glob("best_*.pth"))
+    if len(best) == 1:
+        return best[0]
+    pointer = folder / POINTER
+    if not pointer.is_file():
+        return None
+    last = folder / Path(pointer.read_text(encoding="utf-8").strip()).name
+    return last if last.is_file() else None
 
 
 def _split_hash(source: str) -> tuple[str, str | None]:
@@ -88,10 +105,18 @@ def _split_hash(source: str) -> tuple[str, str | None]:
 
 
 def _why_not(path: Path) -> str:
-    if not path.is_dir():
+    if path.is_dir():
+        if path.suffix == SHARDED:
+            return (
+                ": it is a folder, of a checkpoint in shards: make one file of it by "
+                "`mmfastervit gather`"
+            )
+        return f": it is a folder, in which no file {POINTER} of a run names one"
+    beside = sorted(path.parent.glob("*.pth"), key=lambda file: -file.stat().st_mtime)
+    if not beside:
         return ""
-    in_shards = ", of a checkpoint in shards: make one file of it by `mmfastervit gather`"
-    return f": it is a folder{in_shards if path.suffix == SHARDED else ''}"
+    names = ", ".join(file.name for file in beside[:_SHOWN])
+    return f": in {path.parent} there are {names}{', ...' if len(beside) > _SHOWN else ''}"
 
 
 def _place(url: str) -> Path:

@@ -167,8 +167,6 @@ def settle(args: Namespace) -> Namespace:
 def settle_file(args: Namespace) -> None:
     """Check ``--onnx``, and whether files can be written where there is none."""
     runs_files = args.target or set(args.runtimes) & set(RUNTIMES)
-    if args.int8 and not runs_files:
-        raise ValueError(f"--int8 is for --runtimes {' '.join(RUNTIMES)}")
     if args.int8:
         export.require_quantisable(Path("any.onnx"))
     if args.onnx is None:
@@ -181,7 +179,11 @@ def settle_file(args: Namespace) -> None:
     if len(names) != 1:
         told = " ".join(names) or "none"
         raise ValueError(f"--onnx is the file of one model: --models names {told} of ours")
-    read_metadata(args.onnx)
+    if json.loads(read_metadata(args.onnx).get("precision", '"fp32"')) != "fp32":
+        raise ValueError(
+            f"--onnx {args.onnx} is a quantised file, which would be timed as what it is not: name "
+            "the float file; --int8 quantises it for the run"
+        )
 
 
 def settle_target(args: Namespace) -> None:
@@ -218,11 +220,17 @@ def settle_comparison(args: Namespace) -> None:
         raise ValueError("fp16 is measured on --device cuda only")
     if args.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("--device cuda: torch finds no GPU")
-    names = list(dict.fromkeys(case.name for case in cases_of(args)))
+    cases = cases_of(args)
+    names = list(dict.fromkeys(case.name for case in cases))
     if not names:
         raise ValueError(
             "nothing to measure: deploy and files are for our models, without +cp, in --tasks eval"
             + "".join(f"; {reason}" for reason in left_out(args).values())
+        )
+    if args.int8 and not any(case.is_int8 for case in cases):
+        raise ValueError(
+            "--int8 is for files of our models, without +cp, in --tasks eval, by --runtimes "
+            f"{' or '.join(RUNTIMES)}: none of them is asked for"
         )
     if args.baseline and args.baseline not in names:
         raise ValueError(f"--baseline {args.baseline} is not measured; take {', '.join(names)}")

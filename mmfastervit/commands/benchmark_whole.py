@@ -31,7 +31,14 @@ from mmfastervit.bench.results import COLUMNS, write_json, write_rows
 from mmfastervit.config.building import build_model
 from mmfastervit.datasets.shapes import drawn_pictures
 from mmfastervit.engine.options import load_config
-from mmfastervit.runtimes import PRECISIONS, RUNTIMES, TORCH, put_in_place, require_runtime
+from mmfastervit.runtimes import (
+    PRECISIONS,
+    RUNTIMES,
+    TORCH,
+    Stated,
+    put_in_place,
+    require_runtime,
+)
 from mmfastervit.runtimes.bfloat16 import compute_in_bfloat16
 
 from .arguments import CommandFailed, told_as
@@ -113,6 +120,7 @@ def run_parts(args: Namespace, cfg: Config, whole: export.WholeModel) -> int:
         config=args.config,
         checkpoint=args.checkpoint,
         onnx=None if args.onnx is None else str(args.onnx),
+        onnx_precision=None if args.onnx is None else Stated.read(args.onnx).precision,
         rounds=args.rounds,
         parts=PARTS_TOLD,
         left_out=refused,

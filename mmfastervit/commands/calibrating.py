@@ -10,6 +10,7 @@ import numpy as np
 from mmengine.config import Config
 
 from mmfastervit import export
+from mmfastervit.explaining import cause_of
 from mmfastervit.inference.inputs import Entry, find_inputs
 from mmfastervit.inference.pictures import Unreadable, read_picture
 from mmfastervit.inference.pipelines import Pipeline, build_pipeline
@@ -79,9 +80,17 @@ class Pictures(Sequence[np.ndarray]):
             image = read_picture(source, self.channels)
         except Unreadable as error:
             raise ValueError(f"--calibrate: {source}: {error}") from error
-        prepared = self.pipeline(image)["inputs"].numpy().transpose(1, 2, 0)
+        try:
+            prepared = self.pipeline(image)["inputs"].numpy().transpose(1, 2, 0)
+        except Exception as error:  # transforms raise anything
+            raise ValueError(
+                f"--calibrate: {source} can't be prepared by the config's test pipeline: "
+                f"{cause_of(error)}"
+            ) from error
         if self.takes_uint8 and prepared.dtype != np.uint8:
             prepared = prepared.round().clip(0, 255).astype(np.uint8)
+        elif prepared.dtype != np.uint8:
+            prepared = prepared.astype(np.float32)  # whole numbers of other sizes are not scaled
         return prepared[..., ::-1] if self.channels == 3 else prepared
 
 

@@ -66,7 +66,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--one-size",
         action="store_true",
-        help="make --part model for pictures of --size alone, which takes a fraction of the time",
+        help="make --part model for pictures of --size alone, which takes a fraction of the time "
+        "(with --int8 in any case)",
     )
     parser.add_argument(
         "--uint8",
@@ -93,7 +94,7 @@ def prepare(arguments: Namespace) -> Callable[[], int]:
         if getattr(arguments, option) and not (option == "size" and arguments.int8):
             raise ValueError(
                 f"--{option.replace('_', '-')} is for --part model: --part {arguments.part} takes "
-                "normalised images of any size"
+                + ("normalised images" if arguments.int8 else "normalised images of any size")
             )
     if min(size) < 1:
         raise ValueError(f"--size takes a height and a width of at least 1, not {list(size)}")
@@ -136,6 +137,8 @@ def _write_part(
     limit, told = export.TOLERANCE, "" if calibration is None else " before it was quantised"
     print(f"{out}: largest difference {largest:.1e} of the largest value, below {limit}{told}")
     if calibration is not None:
+        height, width = calibration[2]
+        print(f"{out}: takes a batch of 1, {height}x{width} pixels")
         tell_what_int8_is(out, is_whole=False)
     return 0
 

@@ -13,7 +13,7 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import BaseLoop, Runner
 
 from mmfastervit.checkpoint.fitting import fit, unwrapped
-from mmfastervit.checkpoint.formats import SHARDED
+from mmfastervit.checkpoint.formats import POINTER, SHARDED
 from mmfastervit.files import remove, remove_parts, written_whole
 from mmfastervit.registry import HOOKS
 from mmfastervit.signatures import options_of
@@ -22,7 +22,6 @@ from .preemption import PreemptionHook, highest, shield_workers
 from .resuming import ExactResumeHook, newest_whole
 from .sharding import ShardedRunner
 
-POINTER = "last_checkpoint"
 _STOPPED = "stopped.pth"  # of a run that was asked to stop between two checkpoints
 _BACKEND = "mmfastervit"
 

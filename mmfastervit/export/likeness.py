@@ -32,8 +32,8 @@ class Likeness:
         pixels: Of class maps.
         same: How many of them are of the same class.
         kinds: The classes in the float file's maps and in the other's.
-        squares: Of each map or logits, the sums over all pictures of the squared differences and
-            of the float file's squared values.
+        squares: Of each map or logits, the mean squared difference and the float file's mean
+            squared value of a picture, summed over all of them.
         finite: Whether every number was.
     """
 

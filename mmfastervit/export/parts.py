@@ -162,9 +162,7 @@ def export_part(
             )
         if calibration is not None:
             pictures, preparation, size = calibration
-            quantise_checked(
-                path, pictures, lambda picture: _images(preparation, fitted(picture, size))
-            )
+            quantise_checked(path, pictures, lambda picture: _images(preparation, picture, size))
     return largest
 
 
@@ -178,10 +176,21 @@ def preparation_of(cfg: Config) -> Preparation:
     return Preparation(build_model(cfg).data_preprocessor, takes_uint8=False)
 
 
-def _images(preparation: Preparation, picture: np.ndarray) -> np.ndarray:
-    """A picture (H, W, C), red first, as a batch of one normalised and padded image."""
-    images = preparation.normalised(torch.from_numpy(picture[None]))
-    return preparation.padded(images, *images.shape[2:]).numpy()
+def _images(preparation: Preparation, picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture (H, W, C), red first, as a batch of one image of a size, scaled and normalised.
+
+    Raises:
+        ValueError: The model's preprocessor would pad images of this size.
+    """
+    images = preparation.normalised(torch.from_numpy(fitted(picture, size)[None]))
+    padded = preparation.padded(images, *size)
+    if padded.shape != images.shape:
+        height, width = padded.shape[2:]
+        raise ValueError(
+            f"an int8 file takes one size, and the model's preprocessor pads {size[0]}x{size[1]} "
+            f"(height x width) to {height}x{width}: give --size {height} {width}"
+        )
+    return images.numpy()
 
 
 @torch.no_grad()

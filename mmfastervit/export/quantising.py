@@ -32,14 +32,17 @@ from typing import Any
 
 import numpy as np
 
+from mmfastervit.explaining import cause_of
 from mmfastervit.runtimes import RUNTIMES, Runtime
 
+from .formats import require_quantisable
 from .likeness import Likeness, compare_files
 
 PRECISION = "int8"
 FEW = 20  # pictures: with less to measure on, rare values are missed
 FIXED = "OpenVINO computes something else in int8 where the batch or the size is left open"
 _LAYERS = ("Conv", "Gemm", "MatMul")
+_SILENCE = "NNCF_CI"
 _BATCH_KEY = "any_batch"  # of what a whole model's file says of itself
 # Inputs that say where to look, and not what is computed with
 _PLACES = {
@@ -82,15 +85,10 @@ def quantise_checked(path: Path, calibration: Calibration, prepare: Prepare) -> 
         prepare: From a picture to a batch of one, as the file takes it.
 
     Raises:
-        ValueError: The file has nothing to quantise, or its weights exceed the 2 GB of one file.
+        ValueError: As of :func:`quantise`.
         ArithmeticError: The quantised file gives numbers that are not finite, or finds nothing of
             what the float one finds.
     """
-    if len(list(path.parent.iterdir())) > 1:
-        raise ValueError(
-            "weights of more than 2 GB stand beside the ONNX file, and the quantiser takes one "
-            "file: export without --int8"
-        )
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         quantised = Path(folder, path.name)
         quantise(path, quantised, calibration.measured, prepare)
@@ -136,18 +134,26 @@ def quantise(
         How many layers are in int8.
 
     Raises:
-        ValueError: There is no layer that could be, or the batches are not of one shape.
+        ValueError: A package is missing; the weights exceed the 2 GB of one file; there is no layer
+            that could be; the batches are not of one shape; or NNCF can't do it.
     """
+    require_quantisable(out)
     import onnx
+    from onnx.external_data_helper import uses_external_data
 
     nncf = _quantiser()
     ranges = nncf.quantization.range_estimator.RangeEstimatorParametersSet
-    model = onnx.load(str(path))
+    model = onnx.load(str(path), load_external_data=False)
+    if any(map(uses_external_data, model.graph.initializer)):
+        raise ValueError(
+            "weights of more than 2 GB stand beside the ONNX file, and the quantiser takes one "
+            "file: leave out --int8"
+        )
     chosen = able_nodes(model.graph)
     if not chosen:
         raise ValueError(
             "this file has no convolution and no linear layer to quantise but for those that end "
-            "in results: export without --int8"
+            "in results: leave out --int8"
         )
     own = {entry.key: entry.value for entry in model.metadata_props}
     taken = model.graph.input[0]
@@ -164,19 +170,25 @@ def quantise(
             )
         return {taken.name: prepared}
 
-    quantised = nncf.quantize(
-        model,
-        nncf.Dataset(measured, batch),
-        subset_size=len(measured),
-        preset=nncf.QuantizationPreset.MIXED,  # values have a zero of their own
-        target_device=nncf.TargetDevice.CPU,
-        ignored_scope=nncf.IgnoredScope(
-            names=[node.name for node in model.graph.node if node.name not in chosen]
-        ),
-        advanced_parameters=nncf.AdvancedQuantizationParameters(
-            activations_range_estimator_params=ranges.MINMAX
-        ),
-    )
+    try:
+        quantised = nncf.quantize(
+            model,
+            nncf.Dataset(measured, batch),
+            subset_size=len(measured),
+            preset=nncf.QuantizationPreset.MIXED,  # values have a zero of their own
+            target_device=nncf.TargetDevice.CPU,
+            ignored_scope=nncf.IgnoredScope(
+                names=[node.name for node in model.graph.node if node.name not in chosen],
+                validate=False,  # it takes out casts that do nothing before it looks for names
+            ),
+            advanced_parameters=nncf.AdvancedQuantizationParameters(
+                activations_range_estimator_params=ranges.MINMAX
+            ),
+        )
+    except ValueError:  # of a picture: it says what to do
+        raise
+    except Exception as error:  # it has errors of many kinds for graphs that it does not know
+        raise ValueError(f"NNCF can't quantise this file: {cause_of(error)}") from error
     own["precision"] = json.dumps(PRECISION)
     if _BATCH_KEY in own:
         own[_BATCH_KEY] = json.dumps(False)
@@ -186,10 +198,19 @@ def quantise(
 
 
 def _quantiser() -> Any:
-    """NNCF, without the reports of its use that it sends to its makers, and without its log."""
-    os.environ.setdefault("NNCF_CI", "1")  # read once, at its first import
-    import nncf  # type: ignore[import-untyped]  # it has no types
+    """NNCF, without the reports of its use that it sends to its makers.
 
+    Its progress bars stay; of its log only errors do.
+    """
+    before = os.environ.get(_SILENCE)
+    os.environ[_SILENCE] = "1"  # it looks once, at its first import
+    try:
+        import nncf  # type: ignore[import-untyped]  # it has no types
+    finally:
+        if before is None:
+            del os.environ[_SILENCE]
+        else:
+            os.environ[_SILENCE] = before
     nncf.set_log_level(logging.ERROR)
     return nncf
 

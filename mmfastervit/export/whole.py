@@ -33,6 +33,7 @@ from .proof import Checked, array_of, check, fitted
 from .quantising import FIXED, Calibration, quantise_checked
 from .writing import beside
 
+_ASKED = "one size was asked for"
 _LAYOUTS = {True: (1, 2), False: (2, 3)}  # where height and width stand: of uint8 and float images
 _TRACED_BATCH = 2
 # More than four pixels on a map of stride 128 in either direction, and padding at every level
@@ -172,8 +173,9 @@ def export_whole(
         any_size: Whether to trace for any height and width if that can be, which takes several
             times as long as for one size.
         calibration: Pictures by which the file is quantised to int8 once it has passed as it is,
-            and compared again; None leaves it in float. They are scaled to the size, as a quantised
-            file takes that alone, one picture at a time.
+            and compared again; None leaves it in float. A quantised file takes the size alone, one
+            picture at a time: pictures are padded to it where the model pads and they fit, else
+            scaled.
 
     Raises:
         ValueError: An ONNX package is missing, or a compiler; the model cannot be traced; or the
@@ -184,8 +186,7 @@ def export_whole(
     kind.require()
     if calibration is not None:
         require_quantisable(out)
-    any_size = any_size and calibration is None
-    program, axes, reason = _traced(whole, kind, size, any_size)
+    program, axes, reason = _traced(whole, kind, size, any_size and calibration is None)
     any_size, any_batch = len(axes) > 1, bool(axes)
     sizes = [size, _other(size)] if any_size else [size]
     checks = []
@@ -208,14 +209,28 @@ def export_whole(
                 f"{out} is not written"
             )
         if calibration is not None:
-            quantise_checked(
-                path, calibration, lambda picture: array_of(whole, [fitted(picture, size)])
-            )
-            any_batch, reason = False, FIXED
+            quantise_checked(path, calibration, lambda picture: taken(whole, picture, size))
+            any_batch, reason = False, FIXED if reason == _ASKED else f"{reason}; {FIXED}"
     told = "any batch, height and width"
     if not any_size:
         told = f"{'any batch' if any_batch else 'a batch of 1'}, {size[0]}x{size[1]} pixels"
     return Written(told, reason, tuple(checks))
+
+
+def taken(whole: WholeModel, picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture as a batch of one of a size: padded where the model pads and it fits, or scaled."""
+    fill = whole.preparation.fill(whole.channels) if whole.adapter.pads else None
+    height, width = picture.shape[:2]
+    if fill is None or height > size[0] or width > size[1]:
+        return array_of(whole, [fitted(picture, size)])
+    batch = array_of(whole, [picture])
+    if whole.preparation.takes_uint8:
+        placed = np.tile(np.array(fill, batch.dtype), (1, *size, 1))
+        placed[:, :height, :width] = batch
+    else:
+        placed = np.tile(np.array(fill, batch.dtype)[:, None, None], (1, 1, *size))
+        placed[..., :height, :width] = batch
+    return placed
 
 
 def _stated(
@@ -262,7 +277,7 @@ def _traced(
     ]
     reason = ""
     if not any_size:
-        reason = "one size was asked for"
+        reason = _ASKED
     elif not whole.adapter.is_dynamic:
         reason = f"{whole.adapter.name} are traced for one size"
     else:

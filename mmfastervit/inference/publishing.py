@@ -33,7 +33,7 @@ def publish(
     and OpenMMLab's do, and the same model gives the same file.
 
     Args:
-        checkpoint: A path, a URL or a name of a zoo.
+        checkpoint: A path, that of a run's folder too, a URL or a name of a zoo.
         config: A config file, ``"mmdet::FOLDER/FILE.py"``, or a config that was read; None for a
             checkpoint of mmengine, whose own text of the config is then read as data.
         folder: Where to, made where it is not there; by default beside the checkpoint.
@@ -49,7 +49,7 @@ def publish(
     """
     opened = open_model(config, checkpoint)
     described = describe(opened)
-    target = folder or (Path() if "://" in checkpoint else Path(checkpoint).expanduser().parent)
+    target = folder or beside(checkpoint)
     target.mkdir(parents=True, exist_ok=True)
     content = dict(
         meta={
@@ -70,6 +70,12 @@ def publish(
     finally:
         remove(unnamed)
     return named
+
+
+def beside(checkpoint: str) -> Path:
+    """The folder that a checkpoint lies in: its own where that of a run is named."""
+    path = Path() if "://" in checkpoint else Path(checkpoint).expanduser()
+    return path if path.is_dir() else path.parent
 
 
 def describe(opened: OpenedModel) -> dict[str, Any]:

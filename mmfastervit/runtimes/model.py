@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .results import Size, fill_sample
 from .running import open_runtime
-from .stated import Stated
+from .stated import FLOAT, Stated
 
 _RGB = 3
 
@@ -106,9 +106,10 @@ class FileModel(BaseModel):
             f"takes {wanted[0]}x{wanted[1]} alone"
         )
         way_out = (
-            f"export without --one-size, or with --size {height} {width}, or let the pipeline "
-            "resize and pad to that size"
+            f"export with --size {height} {width}, or let the pipeline resize and pad to that size"
         )
+        if self.stated.precision == FLOAT:  # others take one size in any case
+            way_out = f"export without --one-size, or {way_out.removeprefix('export ')}"
         if self.stated.fill is None:
             raise DoesNotFit(f"{told}: this model does not pad pictures; {way_out}")
         if height > wanted[0] or width > wanted[1]:

@@ -60,6 +60,29 @@ def test_missing_file_is_an_error(tiny):
         load_backbone(tiny, "nowhere.pth")
 
 
+def test_where_a_file_is_missing_those_beside_it_are_named(tmp_path):
+    for name in ("epoch_160.pth", "epoch_167.pth"):
+        (tmp_path / name).touch()
+    with pytest.raises(FileNotFoundError, match=r"there are epoch_16\d\.pth, epoch_16\d\.pth$"):
+        resolve_source(tmp_path / "epoch_24.pth")
+
+
+def test_a_runs_folder_stands_for_its_best_checkpoint_and_else_for_its_last(tmp_path):
+    with pytest.raises(FileNotFoundError, match="it is a folder, in which no file last_checkpoint"):
+        resolve_source(tmp_path)
+    for name in ("epoch_1.pth", "epoch_2.pth"):
+        (tmp_path / name).touch()
+    (tmp_path / "last_checkpoint").write_text("/moved/since/epoch_2.pth")
+    assert resolve_source(tmp_path) == tmp_path / "epoch_2.pth"
+    (tmp_path / "best_coco_bbox_mAP_epoch_1.pth").touch()
+    assert resolve_source(str(tmp_path)) == tmp_path / "best_coco_bbox_mAP_epoch_1.pth"
+    (tmp_path / "best_coco_segm_mAP_epoch_2.pth").touch()  # which of them, nobody can tell
+    assert resolve_source(tmp_path) == tmp_path / "epoch_2.pth"
+    (tmp_path / "epoch_2.pth").unlink()
+    with pytest.raises(FileNotFoundError, match="no file last_checkpoint of a run names one"):
+        resolve_source(tmp_path)
+
+
 def test_home_folder_is_understood(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "file.pth").touch()

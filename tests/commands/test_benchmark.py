@@ -4,6 +4,7 @@ import csv
 import json
 from argparse import ArgumentParser, Namespace
 
+import onnx
 import pytest
 import torch
 from support.small_benchmark import build
@@ -41,7 +42,9 @@ def parse(*options: str) -> Namespace:
         ("--models swin_t --runtimes openvino", "nothing to measure: deploy and files are for our"),
         ("--target --runtimes openvino", "leave out --runtimes"),
         ("--target --int8", "leave out --int8"),
-        ("--int8", "--int8 is for --runtimes onnxruntime openvino"),
+        ("--int8", "--int8 is for files of our models"),
+        ("--int8 --models swin_t --runtimes torch openvino", "--int8 is for files of our models"),
+        ("--int8 --models fastervit_0 --runtimes torch openvino --tasks train", "--int8 is for"),
         ("--runtimes torch onnxruntime --device cuda", "onnxruntime is measured on --device cpu"),
         ("--runtimes onnxruntime --precisions bf16", "has no switch for bfloat16"),
         ("--onnx setup.cfg", "--onnx setup.cfg is for --runtimes onnxruntime openvino or"),
@@ -86,6 +89,27 @@ def test_runtimes_run_our_models_beside_all_that_torch_runs(monkeypatch):
     assert {"swin_t:eager", "fastervit_0+cp:eager", "fastervit_0:deploy"} < names
     alone = benchmark.cases_of(parse(*options.split(), "--runtimes", "onnxruntime"))
     assert [case.name for case in alone] == ["fastervit_0:onnxruntime"]
+
+
+def test_a_quantised_file_is_not_timed_as_a_float_one(tmp_path, capsys):
+    file = tmp_path / "int8.onnx"
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "none", [], [])), file)
+    model = onnx.load(file)
+    onnx.helper.set_model_props(model, dict(precision='"int8"'))
+    onnx.save(model, file)
+    options = f"--models fastervit_0 --runtimes onnxruntime --onnx {file}"
+    with pytest.raises(SystemExit) as end:
+        main("benchmark", options.split())
+    assert end.value.code == 2
+    assert "is a quantised file" in capsys.readouterr().err
+
+
+def test_int8_is_timed_beside_the_float_files():
+    options = "--models fastervit_0 fastervit_0+cp swin_t --modes deploy --sizes 64x64 --int8"
+    args = parse(*options.split(), "--runtimes", "torch", "onnxruntime")
+    assert [case.name for case in benchmark.cases_of(args)] == [
+        "fastervit_0:deploy", "fastervit_0:onnxruntime", "fastervit_0:onnxruntime+int8",
+    ]  # fmt: skip
 
 
 def test_files_of_a_run_are_timed_and_written(tmp_path, monkeypatch, capsys):

@@ -50,6 +50,16 @@ def test_objects_become_a_coco_file_and_pictures(kind, folder, capsys):
     assert f"out: 2 pictures, {count} objects in" in capsys.readouterr().out
 
 
+def test_a_runs_folder_is_taken_for_its_checkpoint(folder, capsys):
+    run = folder / "work_dirs/det"
+    run.mkdir(parents=True)
+    (run / "epoch_7.pth").hardlink_to(checkpoint_of("det"))
+    (run / "last_checkpoint").write_text("epoch_7.pth")
+    words = ["--config", "det.json", "--checkpoint", "work_dirs/det", "--device", "cpu"]
+    assert status_of("infer", "photos", *words, "--out", "out") == 0
+    assert "the checkpoint epoch_7.pth is taken" in "".join(capsys.readouterr())
+
+
 def test_label_maps_become_pictures_of_labels(folder):
     assert infer("seg", "photos", "--deploy", "--batch-size", "2") == 0
     with Image.open(folder / "out/labels/more/b.png") as labels:

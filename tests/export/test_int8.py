@@ -12,13 +12,15 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from support import exported
 from support.answers import status_of
 from support.exported import data_of, file_of, on_data
 from support.opened import checkpoint_of
 
-from mmfastervit.export import Calibration, Likeness, formats, require_quantisable
+from mmfastervit.export import Calibration, Likeness, build_whole, formats, require_quantisable
 from mmfastervit.export.likeness import compare_files
 from mmfastervit.export.quantising import able_nodes, quantise, quantise_checked
+from mmfastervit.export.whole import taken
 from mmfastervit.runtimes import Stated, open_runtime, read_metadata
 
 TOOL = Path(__file__).resolve().parents[2] / "tools/export_onnx.py"
@@ -206,9 +208,44 @@ def test_the_quantiser_reports_to_nobody(tmp_path):
 
 def test_weights_beside_the_file_are_refused(tmp_path):
     path = saved(tmp_path / "x.onnx", TWO)
-    (tmp_path / "x.onnx.data").touch()
+    onnx.save(onnx.load(path), path, save_as_external_data=True, size_threshold=0)
     with pytest.raises(ValueError, match="more than 2 GB"):
-        quantise_checked(path, Calibration(images(1), images(1)), lambda image: image)
+        quantise(path, tmp_path / "int8.onnx", images(1))
+
+
+def test_a_cast_that_does_nothing_is_no_obstacle(tmp_path):
+    nodes = [
+        node("MatMul", "images w", "first"),
+        node("Cast", "first", "cast", to=TensorProto.FLOAT),
+        node("MatMul", "cast w", "output0"),
+    ]
+    assert quantise(saved(tmp_path / "x.onnx", nodes), tmp_path / "int8.onnx", images(2)) == 1
+
+
+def test_what_the_quantiser_does_not_know_ends_in_one_line(tmp_path, monkeypatch):
+    import nncf
+
+    def fail(*_, **__):
+        raise nncf.InternalError("no such graph")
+
+    monkeypatch.setattr(nncf, "quantize", fail)
+    with pytest.raises(ValueError, match=r"NNCF can't quantise this file: .*no such graph"):
+        quantise(saved(tmp_path / "x.onnx", TWO), tmp_path / "int8.onnx", images(1))
+
+
+def test_pictures_to_measure_on_are_padded_as_the_file_is_given_them():
+    whole = build_whole(exported.tested_config("mask"), checkpoint_of("mask"), takes_uint8=True)
+    small, large = (np.full((height, 50, 3), 255, dtype=np.uint8) for height in (40, 80))
+    padded, scaled = (taken(whole, picture, (64, 64)) for picture in (small, large))
+    assert padded.shape == scaled.shape == (1, 64, 64, 3)
+    assert (padded[0, :40, :50] == 255).all()
+    assert (padded[0, 40:] == whole.preparation.fill(3)).all()
+    assert (scaled == 255).all()
+    exact = build_whole(exported.tested_config("mask"), checkpoint_of("mask"), takes_uint8=False)
+    images = taken(exact, small, (64, 64))
+    assert images.shape == (1, 3, 64, 64)
+    assert (images[:, :, 40:] == 0).all()
+    assert (images[:, :, :40, :50] > 0).all()
 
 
 def test_a_file_of_which_nothing_is_left_does_not_take_the_place_of_the_float_one(
@@ -405,13 +442,14 @@ def test_parts_are_exported_in_int8(part, tmp_path, monkeypatch, capsys):
     status, printed, error = status_of(
         capsys, "export", "mask.py", checkpoint_of("mask"), "--part", part, "--int8",
         "--calibrate", str(data_of("mask") / "images"), "--calibrate-pictures", "2",
-        "--out", "int8.onnx",
+        "--size", "96", "128", "--out", "int8.onnx",
     )  # fmt: skip
     assert status == 0, error
     assert "calibrated on 2 pictures" in error
     assert "root mean square of the differences" in printed
     assert read_metadata(Path("int8.onnx"))["precision"] == '"int8"'
-    sizes = ((1, 3, 64, 64), (2, 3, 96, 130))  # still any
+    assert "takes a batch of 1, 96x128 pixels" in printed
+    sizes = ((1, 3, 96, 128),)
     run = open_runtime("onnxruntime", Path("int8.onnx"))
     for shape in sizes:
         outputs = run(RANDOM.standard_normal(shape).astype(np.float32))

@@ -48,6 +48,13 @@ def test_published_again_it_is_the_same(tmp_path):
     assert first.name[1:] == second.name[1:]
 
 
+def test_of_a_runs_folder_its_checkpoint_is_published_into_it(tmp_path):
+    (tmp_path / "epoch_3.pth").hardlink_to(checkpoint_of("det"))
+    (tmp_path / "last_checkpoint").write_text("epoch_3.pth")
+    path = publish(str(tmp_path), config_of("det"))
+    assert path.parent == tmp_path
+
+
 def test_nothing_of_the_run_is_in_it(tmp_path):
     path = tmp_path / "run.pth"
     content = torch.load(checkpoint_of("det"), weights_only=True)

@@ -171,6 +171,7 @@ def _trained_cells(scene: Scene) -> None:
     scene.trained("cells.py", "epoch_24.pth")
     (scene.folder / "work_dirs/cells").mkdir(parents=True)
     (scene.folder / "work_dirs/cells/epoch_24.pth").hardlink_to(scene.folder / "epoch_24.pth")
+    (scene.folder / "work_dirs/cells/last_checkpoint").write_text("epoch_24.pth")
     scene.photos("photos/a.jpg", "photos/b.png", "scans/c.tif", "cell.jpg")
 
 
