@@ -9,6 +9,7 @@ from support.pages import PAGES, ROOT, WRITTEN, anchors, blocks, code_spans, pro
 from mmfastervit.config.finding import find_config
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+SOURCE = re.compile(r"""\bsrc(?:set)?="([^"\s]+)""")  # of HTML's pictures
 CONFIG = re.compile(r"(?:\w+::|configs/|docs/examples/)[\w./-]+\.py\b")
 PLACEHOLDER = re.compile("NAME|FOLDER|FILE")
 TO_WRITE = re.compile(r"[Aa]s\s+`([\w/.-]+\.py)`")  # the page tells its reader to write it
@@ -16,7 +17,7 @@ TO_WRITE = re.compile(r"[Aa]s\s+`([\w/.-]+\.py)`")  # the page tells its reader 
 
 @pytest.mark.parametrize("page", PAGES, ids=title)
 def test_links_and_anchors_lead_somewhere(page):
-    for link in LINK.findall(prose(page)):
+    for link in LINK.findall(prose(page)) + SOURCE.findall(prose(page)):
         if "://" in link:
             continue
         file, _, anchor = link.partition("#")
