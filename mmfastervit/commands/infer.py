@@ -6,9 +6,10 @@ for what is piped in, a picture or a list. DIR gets pictures/ (drawn, with a leg
 .mp4), and of a detector predictions.json in COCO's format, of a segmentor labels/*.png. What can't
 be read, or is in a list and not there, is named at the end, and the exit status is then 1.
 
-Files of a folder that are no pictures, its videos, what is in it of DIR's own results, and, beside
-other INPUTs, a FILE.txt that names no file that is there (labels beside pictures: photos/*) are
-left out, which is told at the end. What is hidden, or in a hidden folder, is left out too.
+Left out, and told in a line at the end, are: files of a folder that are no pictures; its videos,
+which are read where they are named themselves; DIR's own results, where a folder holds DIR; and,
+beside other INPUTs, a FILE.txt in which no line names a file that is there, as the labels that
+photos/* may bring along. Hidden files and folders are left out as well.
 
 With --model an exported file is run in the place of the checkpoint, by ONNX Runtime or OpenVINO;
 --config then prepares the pictures, and must be the one that the file was exported with.

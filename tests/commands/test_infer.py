@@ -2,8 +2,10 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -87,6 +89,20 @@ def test_what_a_list_names_and_is_not_there_is_listed_at_the_end(folder, capsys)
     assert "out: 2 pictures" in said.out
     assert "1 could not be predicted on" in said.err
     assert "no.png: there is no such file" in said.err
+
+
+def test_a_video_that_is_cut_off_is_done_as_far_as_it_goes(folder, capsys):
+    writer = cv2.VideoWriter("clip.avi", cv2.VideoWriter.fourcc(*"MJPG"), 10, (80, 64))
+    for number in range(12):
+        writer.write(picture(seed=number))
+    writer.release()
+    content = (folder / "clip.avi").read_bytes()
+    (folder / "clip.avi").write_bytes(content[: len(content) // 2])
+    assert infer("det", "clip.avi", "photos") == 1
+    found = re.search(r"clip.avi: it ends after (\d+) of the 12 frames", capsys.readouterr().err)
+    images = json.loads((folder / "out/predictions.json").read_text())["images"]
+    assert len(images) == int(found[1]) + 2
+    assert (folder / "out/pictures/clip.mp4").is_file()
 
 
 def test_what_is_left_out_is_one_line_at_the_end(folder, capsys):
