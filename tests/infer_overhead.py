@@ -95,7 +95,8 @@ def measure(predictor: Predictor, rounds: list[list[Path]], out: Path) -> None:
             bare = timed(predictor, lambda b=batches: forward(predictor, b))
             names = [str(path) for path in paths]
             whole = timed(
-                predictor, lambda n=names: run(predictor, items(find_inputs(n, None)), write)
+                predictor,
+                lambda n=names: run(predictor, items(find_inputs(n, None).entries), write),
             )
             (wall, cpu), (wall_whole, cpu_whole) = bare, whole
             print(

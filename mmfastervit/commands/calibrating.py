@@ -11,7 +11,8 @@ from mmengine.config import Config
 
 from mmfastervit import export
 from mmfastervit.explaining import cause_of
-from mmfastervit.inference.inputs import Entry, find_inputs
+from mmfastervit.inference.entries import Entry
+from mmfastervit.inference.inputs import find_inputs
 from mmfastervit.inference.pictures import Unreadable, read_picture
 from mmfastervit.inference.pipelines import Pipeline, build_pipeline
 
@@ -127,7 +128,7 @@ def calibration_asked(
         return None
     folder = arguments.calibrate
     try:
-        found = find_inputs([folder], sys.stdin.buffer)
+        found = find_inputs([folder], sys.stdin.buffer).entries
     except FileNotFoundError as error:
         raise ValueError(f"--calibrate {folder}: {error}") from error
     entries = [entry for entry in found if not entry.is_video]

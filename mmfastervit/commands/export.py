@@ -188,7 +188,7 @@ def _read(folder: str, whole: export.WholeModel) -> Iterator[np.ndarray]:
     from mmfastervit.inference.inputs import find_inputs, items
     from mmfastervit.inference.pictures import read_picture
 
-    for item in items(find_inputs([folder], sys.stdin.buffer)):
+    for item in items(find_inputs([folder], sys.stdin.buffer).entries):
         if item.fault:
             raise ValueError(f"--check-on {folder}: {item.told}: {item.fault}")
         picture = read_picture(item.picture, whole.channels)

@@ -1,10 +1,15 @@
 """Predict on pictures and videos, and draw what is found.
 
 INPUT is any number of: a picture; a folder, whose pictures are taken at any depth; a pattern with
-*, ? or **; a video; a list of paths, FILE.txt or @FILE; camera:0, until Ctrl-C; or - for what is
-piped in, a picture or a list. DIR gets pictures/ (drawn, with a legend; videos as .mp4), and of a
-detector predictions.json in COCO's format, of a segmentor labels/*.png. What can't be read is
-listed at the end, and the exit status is then 1.
+*, ? or **; a video; a list of files and folders, @FILE or FILE.txt; camera:0, until Ctrl-C; or -
+for what is piped in, a picture or a list. DIR gets pictures/ (drawn, with a legend; videos as
+.mp4), and of a detector predictions.json in COCO's format, of a segmentor labels/*.png. What can't
+be read, or is in a list and not there, is named at the end, and the exit status is then 1.
+
+Left out, and told in a line at the end, are: files of a folder that are no pictures; its videos,
+which are read where they are named themselves; DIR's own results, where a folder holds DIR; and,
+beside other INPUTs, a FILE.txt in which no line names a file that is there, as the labels that
+photos/* may bring along. Hidden files and folders are left out as well.
 
 With --model an exported file is run in the place of the checkpoint, by ONNX Runtime or OpenVINO;
 --config then prepares the pictures, and must be the one that the file was exported with.
@@ -32,9 +37,10 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.text import Text
 
 from mmfastervit.engine.options import check_model, load_config
-from mmfastervit.inference.inputs import Entry, count, find_inputs, items
+from mmfastervit.inference.entries import Entry
+from mmfastervit.inference.inputs import Found, count, find_inputs, items
 from mmfastervit.inference.opening import OpenedModel, find_device, open_file, open_model
-from mmfastervit.inference.outputs import Outputs
+from mmfastervit.inference.outputs import Outputs, places
 from mmfastervit.inference.predicting import SCORE, Predictor
 from mmfastervit.inference.running import Tally
 from mmfastervit.inference.running import run as predict
@@ -50,7 +56,7 @@ class _Request:
     """What to predict on, by what, and where to."""
 
     cfg: Config | None
-    entries: list[Entry]
+    inputs: Found
     tiles: Tiles | None
     running: Running
     arguments: Namespace
@@ -72,9 +78,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--score-thr",
         type=float,
-        default=SCORE,
         metavar="SCORE",
-        help=f"leave out objects of lower scores (default: {SCORE})",
+        help=f"leave out objects of lower scores; of detectors (default: {SCORE})",
     )
     parser.add_argument(
         "--device",
@@ -108,9 +113,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--overlap",
         type=float,
-        default=0.2,
         metavar="SHARE",
-        help="of neighbouring tiles (default: 0.2)",
+        help=f"of neighbouring tiles, with --tile (default: {Tiles.overlap})",
     )
     parser.add_argument(
         "--no-pictures", action="store_true", help="write predictions alone, draw nothing"
@@ -139,10 +143,7 @@ def prepare(arguments: Namespace) -> _Request:
             f"--out {out} holds files already: name another folder, or give --force, which writes "
             "over those of like names and leaves the others"
         )
-    tiles = None
-    if arguments.tile:
-        width, height = arguments.tile
-        tiles = Tiles(width, height, arguments.overlap)
+    tiles = _tiles_asked(arguments)
     running = running_asked(arguments, "device", "deploy")
     if arguments.device:
         find_device(arguments.device)
@@ -152,8 +153,17 @@ def prepare(arguments: Namespace) -> _Request:
         check_model(cfg)
     elif arguments.cfg_options:
         raise ValueError("--cfg-options change a config: name it by --config")
-    entries = find_inputs(arguments.inputs, sys.stdin.buffer)
-    return _Request(cfg, entries, tiles, running, arguments)
+    inputs = find_inputs(arguments.inputs, sys.stdin.buffer, places(out))
+    return _Request(cfg, inputs, tiles, running, arguments)
+
+
+def _tiles_asked(arguments: Namespace) -> Tiles | None:
+    if arguments.tile is None:
+        if arguments.overlap is not None:
+            raise ValueError("--overlap is for --tile WIDTHxHEIGHT, the size of tiles: add it")
+        return None
+    width, height = arguments.tile
+    return Tiles(width, height, Tiles.overlap if arguments.overlap is None else arguments.overlap)
 
 
 def run(request: _Request) -> int:
@@ -166,15 +176,15 @@ def run(request: _Request) -> int:
     arguments = request.arguments
     with told_as(WrongRequest, ValueError, FileNotFoundError):
         opened = _open(request)
-        predictor = Predictor(
-            opened, arguments.score_thr, arguments.batch_size, arguments.classes, request.tiles
-        )
+        score = _least_score(arguments.score_thr, opened.task)
+        predictor = Predictor(opened, score, arguments.batch_size, arguments.classes, request.tiles)
         _ = predictor.pipeline  # what of it can't be built is told now
     outputs = Outputs(
         arguments.out, opened.classes, opened.palette, opened.task, not arguments.no_pictures
     )
-    with told_as(CommandFailed, OSError), outputs, _progress(request.entries) as advance:
-        tally = predict(predictor, items(request.entries), outputs.write, advance)
+    entries = request.inputs.entries
+    with told_as(CommandFailed, OSError), outputs, _progress(entries) as advance:
+        tally = predict(predictor, items(entries), outputs.write, advance)
     return _tell(tally, request)
 
 
@@ -191,6 +201,18 @@ def _open(request: _Request) -> OpenedModel:
     )
 
 
+def _least_score(asked: float | None, task: str) -> float:
+    """Below which objects are left out."""
+    if asked is None:
+        return SCORE
+    if task == "seg":
+        raise ValueError(
+            "--score-thr is for detectors: this model is a segmentor, which gives each pixel the "
+            "class of its highest score; leave the option out"
+        )
+    return asked
+
+
 def _tell(tally: Tally, request: _Request) -> int:
     """Say what was done and what was not."""
     rate = tally.done / tally.seconds if tally.seconds else 0.0
@@ -199,10 +221,12 @@ def _tell(tally: Tally, request: _Request) -> int:
         f"{request.arguments.out}: {counted(tally.done, 'picture')}{objects} in "
         f"{tally.seconds:.1f} s, {rate:.2f} pictures per second"
     )
+    if request.inputs.left_out:
+        print(f"left out: {request.inputs.left_out}", file=sys.stderr)
     if tally.failed:
         listed = "\n".join(f"  {name}: {why}" for name, why in tally.failed)
         raise CommandFailed(f"{len(tally.failed)} could not be predicted on:\n{listed}")
-    if tally.interrupted and not any(entry.is_endless for entry in request.entries):
+    if tally.interrupted and not any(entry.is_endless for entry in request.inputs.entries):
         raise KeyboardInterrupt
     return 0
 

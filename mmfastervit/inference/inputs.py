@@ -1,23 +1,17 @@
 """What a user names as input: pictures, folders, patterns, lists, videos, a camera, a pipe."""
 
-import glob
-import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO
 
-import cv2
-import numpy as np
+from .entries import Entry, apart
+from .left_out import RESULT, LeftOut, told
+from .pictures import Unreadable
+from .videos import USUAL_RATE, count_frames, frames
+from .words import named
 
-from .pictures import SUFFIXES, Unreadable, begins_as_picture
-
-VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg")
-CAMERA = "camera:"
-STDIN = "-"
-_LISTS = ".txt"
-_USUAL_RATE = 25.0  # pictures a second, where a video does not tell
+_TOLD = 3  # faults, where there is nothing else
 
 
 @dataclass(frozen=True)
@@ -37,213 +31,92 @@ class Item:
     told: str
     picture: Any = field(repr=False)
     frame: int | None = None
-    rate: float = _USUAL_RATE
+    rate: float = USUAL_RATE
     fault: str = ""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A picture or a video that a user named, or that a folder, pattern or list holds.
+class Found:
+    """What a user named.
 
     Attributes:
-        source: A path, ``camera:0``, or the bytes of a picture.
-        stem: As of :class:`Item`.
+        entries: Pictures and videos, each with a place of its own for what is written; and what
+            lists name and is not there, with the fault.
+        left_out: One line on the files that were passed over, and why; empty where none was.
     """
 
-    source: Path | str | bytes = field(repr=False)
-    stem: str
-
-    @property
-    def is_video(self) -> bool:
-        """Whether it is many pictures."""
-        return isinstance(self.source, str) or (
-            isinstance(self.source, Path) and self.source.suffix.lower() in VIDEOS
-        )
-
-    @property
-    def is_endless(self) -> bool:
-        """Whether it ends when the user does."""
-        return isinstance(self.source, str)
+    entries: list[Entry]
+    left_out: str
 
 
-def find_inputs(words: Sequence[str], stdin: BinaryIO) -> list[Entry]:
+def find_inputs(words: Sequence[str], stdin: BinaryIO, results: Sequence[Path] = ()) -> Found:
     """List what a user names, in that order; what is named twice is taken once.
 
     Args:
         words: Each a picture's or a video's file; a folder, whose pictures are taken at any depth;
-            a pattern with ``*``, ``?`` or ``**``; a list of such, one a line, as ``FILE.txt`` or
-            ``@FILE``; ``camera:0``; or ``-`` for what is piped in: a picture, or a list.
+            a pattern with ``*``, ``?`` or ``**``; a list of files and folders, one a line, as
+            ``@FILE`` or ``FILE.txt``; ``camera:0``; or ``-`` for what is piped in: a picture, or a
+            list. Beside other words, ``FILE.txt`` is a list if it names a file that is there:
+            ``photos/*`` of a shell may bring files of labels along, which are left out.
         stdin: What is piped in.
-
-    Returns:
-        Pictures and videos, each with a place of its own for what is written.
+        results: Files and folders that results are written to; what lies there is left out.
 
     Raises:
-        FileNotFoundError: There is no such file, or nothing in it.
+        FileNotFoundError: There is no such file, nothing in it, or nothing of all to predict on.
         ValueError: It is a file of another kind.
     """
-    found: dict[Any, tuple[Path | str | bytes, str]] = {}
+    written = [path.resolve() for path in results]
+    found: dict[Any, Entry] = {}
+    passed: dict[Path, LeftOut] = {}
     for word in words:
-        for source, stem in _named(word, stdin):
-            key = source.resolve() if isinstance(source, Path) else source
-            found.setdefault(key, (source, stem))
-    return _apart([Entry(source, stem) for source, stem in found.values()])
+        for one in named(word, stdin, alone=len(words) == 1):
+            key = one.key
+            if isinstance(key, Path) and any(map(key.is_relative_to, written)):
+                passed.setdefault(key, LeftOut(key, RESULT))
+            elif isinstance(one, LeftOut):
+                passed.setdefault(key, one)
+            else:
+                found.setdefault(key, one)
+    entries = apart(list(found.values()))
+    left_out = told(one for path, one in passed.items() if path not in found)
+    if all(entry.fault for entry in entries):
+        raise FileNotFoundError(_nothing(entries, left_out))
+    return Found(entries, left_out)
 
 
-def count(entries: Sequence[Entry]) -> int | None:
-    """How many pictures there are; None where a video or a camera does not tell before its end."""
-    return None if any(entry.is_video for entry in entries) else len(entries)
+def count(entries: Iterable[Entry]) -> int | None:
+    """How many pictures there are; None where a camera or a video does not tell before its end.
+
+    What videos tell may be a few frames off.
+    """
+    whole = 0
+    for entry in entries:
+        number: int | None = 1
+        if entry.is_video and not entry.fault:
+            number = count_frames(entry.video)
+        if number is None:
+            return None
+        whole += number
+    return whole
 
 
 def items(entries: Iterable[Entry]) -> Iterator[Item]:
     """Every picture, and every frame of each video, as they are asked for."""
     for entry in entries:
-        if not entry.is_video:
-            told = "standard input" if isinstance(entry.source, bytes) else str(entry.source)
-            yield Item(entry.stem, told, entry.source)
+        if entry.fault or not entry.is_video:
+            yield Item(entry.stem, entry.told, entry.source, fault=entry.fault)
             continue
         try:
-            yield from _frames(entry)
+            for number, (frame, rate) in enumerate(frames(entry.video)):
+                yield Item(entry.stem, f"{entry.told}, frame {number}", frame, number, rate)
         except Unreadable as error:
-            yield Item(entry.stem, str(entry.source), None, fault=str(error))
+            yield Item(entry.stem, entry.told, None, fault=str(error))
 
 
-def _named(word: str, stdin: BinaryIO) -> Iterator[tuple[Path | str | bytes, str]]:
-    """What one word names, each with the stem that it would like to have."""
-    path = Path(word).expanduser()
-    if word == STDIN:
-        yield from _piped(stdin.read())
-    elif word.startswith(CAMERA):
-        number = word.removeprefix(CAMERA)
-        if not number.isdecimal():
-            raise ValueError(f"{word}: a camera is named by its number, as {CAMERA}0")
-        yield word, f"camera-{int(number)}"
-    elif word.startswith("@"):
-        yield from _listed(Path(word[1:]).expanduser())
-    elif path.is_dir():
-        yield from _inside(path)
-    elif path.is_file():
-        yield from _listed(path) if path.suffix.lower() == _LISTS else [_file(path)]
-    elif glob.has_magic(word):
-        matches = sorted(glob.glob(str(path), recursive=True))
-        files = [Path(match) for match in matches if _is_kind(Path(match))]
-        if not files:
-            raise FileNotFoundError(f"no picture or video matches {word}")
-        yield from map(_file, files)
-    else:
-        raise FileNotFoundError(f"there is no picture, video, folder or list {word}")
-
-
-def _piped(content: bytes) -> Iterator[tuple[Path | str | bytes, str]]:
-    if not content:
-        raise ValueError("nothing came by the pipe: it takes a picture, or a list of paths")
-    if begins_as_picture(content):
-        yield content, "stdin"
-        return
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            "what came by the pipe is neither a picture nor a list of paths, one a line"
-        ) from error
-    yield from _lines(text, "the pipe")
-
-
-def _listed(path: Path) -> Iterator[tuple[Path | str | bytes, str]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} can't be read as a list of paths ({error})") from error
-    yield from _lines(text, str(path))
-
-
-def _lines(text: str, told: str) -> Iterator[tuple[Path | str | bytes, str]]:
-    """The files of a list; paths are from the working directory on."""
-    paths = [Path(line.strip()).expanduser() for line in text.splitlines() if line.strip()]
-    if not paths:
-        raise ValueError(f"{told} is an empty list")
-    missing = [str(path) for path in paths if not path.is_file()]
-    if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        raise FileNotFoundError(
-            f"{told}: there is no file {', '.join(missing[:3])}{more} (paths in lists are from the "
-            f"working directory on, {os.getcwd()})"
-        )
-    yield from map(_file, paths)
-
-
-def _inside(folder: Path) -> Iterator[tuple[Path, str]]:
-    """The pictures of a folder at any depth; hidden files and videos are left out."""
-    files = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
-    ]
-    if not files:
-        raise FileNotFoundError(f"there are no pictures in {folder}, of {', '.join(SUFFIXES)}")
-    for path in files:
-        yield path, path.relative_to(folder).with_suffix("").as_posix()
-
-
-def _is_kind(path: Path) -> bool:
-    return path.suffix.lower() in (*SUFFIXES, *VIDEOS) and path.is_file()
-
-
-def _file(path: Path) -> tuple[Path, str]:
-    """A file that was named itself: whatever its suffix, it is tried as a picture."""
-    return path, path.stem
-
-
-def _apart(entries: list[Entry]) -> list[Entry]:
-    """Give those of equal stems longer ones: first more folders of the path, then the suffix."""
-    twice = _shared(entries)
-    if twice:
-        named = [entry.source for entry in entries if isinstance(entry.source, Path)]
-        top = Path(os.path.commonpath([path.resolve().parent for path in named]))
-        entries = [
-            replace(entry, stem=_below(entry.source, top))
-            if isinstance(entry.source, Path)
-            else entry
-            for entry in entries
-        ]
-        twice = _shared(entries)
-    return [
-        replace(entry, stem=f"{entry.stem}{entry.source.suffix}")
-        if entry.stem.lower() in twice and isinstance(entry.source, Path)
-        else entry
-        for entry in entries
-    ]
-
-
-def _shared(entries: Iterable[Entry]) -> set[str]:
-    """Stems of several entries; some file systems take capital letters for small ones."""
-    counts = Counter(entry.stem.lower() for entry in entries)
-    return {stem for stem, number in counts.items() if number > 1}
-
-
-def _below(path: Path, top: Path) -> str:
-    return PurePosixPath(path.resolve().relative_to(top).as_posix()).with_suffix("").as_posix()
-
-
-def _frames(entry: Entry) -> Iterator[Item]:
-    source: Any = entry.source
-    name = int(source.removeprefix(CAMERA)) if entry.is_endless else str(source)
-    video = cv2.VideoCapture(name)
-    try:
-        if not video.isOpened():
-            raise Unreadable(
-                "there is no such camera, or another program has it"
-                if entry.is_endless
-                else "it is no video that OpenCV can read"
-            )
-        rate = video.get(cv2.CAP_PROP_FPS)
-        rate = rate if 0 < rate < 1000 else _USUAL_RATE
-        number = 0
-        while (found := video.read())[0]:
-            frame: np.ndarray = found[1]
-            yield Item(entry.stem, f"{source}, frame {number}", frame, number, rate)
-            number += 1
-        if number == 0:
-            raise Unreadable("it has no picture that OpenCV can read")
-    finally:
-        video.release()
+def _nothing(faulty: Sequence[Entry], left_out: str) -> str:
+    """What to say where there is nothing to predict on."""
+    faults = [f"{entry.told}: {entry.fault}" for entry in faulty]
+    if len(faults) > _TOLD:
+        faults[_TOLD:] = [f"and {len(faults) - _TOLD} more"]
+    reasons = [*faults, f"left out: {left_out}"] if left_out else faults
+    return "there is nothing to predict on; " + "; ".join(reasons)

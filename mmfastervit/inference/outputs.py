@@ -24,6 +24,11 @@ _QUALITY = 92  # of JPEG
 _VIDEO = ".mp4"
 
 
+def places(folder: Path) -> list[Path]:
+    """The files and folders that results are written to, of any task."""
+    return [folder / PICTURES, folder / LABELS, folder / PREDICTIONS]
+
+
 class Outputs:
     """Writes what is predicted, one picture after the other, and keeps none of it in memory.
 

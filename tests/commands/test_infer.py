@@ -2,8 +2,10 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -90,6 +92,69 @@ def test_what_can_not_be_read_is_listed_at_the_end_and_the_rest_is_done(folder, 
     assert len(json.loads((folder / "out/predictions.json").read_text())["images"]) == 2
 
 
+def test_what_a_list_names_and_is_not_there_is_listed_at_the_end(folder, capsys):
+    (folder / "list.txt").write_text("no.png\nphotos\n")
+    assert infer("det", "list.txt") == 1
+    said = capsys.readouterr()
+    assert "out: 2 pictures" in said.out
+    assert "1 could not be predicted on" in said.err
+    assert "no.png: there is no such file" in said.err
+
+
+def test_a_video_that_is_cut_off_is_done_as_far_as_it_goes(folder, capsys):
+    writer = cv2.VideoWriter("clip.avi", cv2.VideoWriter.fourcc(*"MJPG"), 10, (80, 64))
+    for number in range(12):
+        writer.write(picture(seed=number))
+    writer.release()
+    content = (folder / "clip.avi").read_bytes()
+    (folder / "clip.avi").write_bytes(content[: len(content) // 2])
+    assert infer("det", "clip.avi", "photos") == 1
+    found = re.search(r"clip.avi: it ends after (\d+) of the 12 frames", capsys.readouterr().err)
+    images = json.loads((folder / "out/predictions.json").read_text())["images"]
+    assert len(images) == int(found[1]) + 2
+    assert (folder / "out/pictures/clip.mp4").is_file()
+
+
+def test_what_is_left_out_is_one_line_at_the_end(folder, capsys):
+    for name in ("x.heic", "y.heic", "clip.mp4"):
+        (folder / "photos" / name).write_bytes(b"")
+    (folder / "photos/a.txt").write_text("0 0.5 0.5 0.2 0.2")
+    assert infer("det", "photos/a.png", "photos/a.txt", "photos/more", out="shell") == 0
+    (line,) = (one for one in capsys.readouterr().err.splitlines() if one.startswith("left out:"))
+    assert line.startswith("left out: 1 .txt (not lists")
+    assert infer("det", "photos") == 0
+    (line,) = (one for one in capsys.readouterr().err.splitlines() if one.startswith("left out:"))
+    assert "1 .mp4 (name videos themselves); 2 .heic, 1 .txt (not pictures" in line
+
+
+def test_it_does_not_predict_on_what_it_drew(folder, capsys):
+    for _ in range(2):
+        assert infer("det", "photos", "--force", out="photos/found") == 0
+        assert "2 pictures" in capsys.readouterr().out
+    names = {path.name for path in (folder / "photos/found/pictures").rglob("*.jpg")}
+    assert names == {"a.jpg", "b.jpg"}
+
+
+def test_results_may_go_beside_the_pictures(folder, capsys):
+    for _ in range(2):
+        assert infer("seg", "photos", "--force", out="photos") == 0
+        assert "2 pictures" in capsys.readouterr().out
+
+
+def test_pictures_are_not_overwritten_by_what_is_drawn_on_them(folder, capsys):
+    (folder / "photos").rename(folder / "pictures")
+    before = (folder / "pictures/more/b.jpg").read_bytes()
+    assert infer("det", "pictures", "--force", out=".") == 2
+    assert "lying where results are written" in capsys.readouterr().err
+    assert (folder / "pictures/more/b.jpg").read_bytes() == before
+
+
+def test_a_score_is_for_detectors(folder, capsys):
+    assert infer("seg", "photos", "--score-thr", "0.5") == 2
+    assert "--score-thr is for detectors" in capsys.readouterr().err
+    assert not (folder / "out").exists()
+
+
 def test_a_folder_that_holds_files_is_left_alone_unless_forced(folder, capsys):
     (folder / "out").mkdir()
     (folder / "out/mine.txt").write_text("mine")
@@ -116,6 +181,7 @@ def test_a_picture_by_a_pipe(folder, monkeypatch):
         (["photos", "--tile", "640"], "WIDTHxHEIGHT"),
         (["photos", "--tile", "8x8"], "32x32"),
         (["photos", "--tile", "64x64", "--overlap", "2"], "from 0 to 0.9"),
+        (["photos", "--overlap", "0.2"], "--overlap is for --tile WIDTHxHEIGHT"),
         (["photos", "--score-thr", "3"], "from 0 to 1"),
         (["photos", "--batch-size", "0"], "at least 1"),
         (["photos", "--classes", "cicle"], "no class 'cicle'"),

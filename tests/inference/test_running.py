@@ -141,7 +141,7 @@ def test_pictures_of_equal_names_do_not_replace_each_other(model, tmp_path):
     for name in ("a/x.png", "b/x.png"):
         (tmp_path / name).parent.mkdir()
         Image.fromarray(picture()).save(tmp_path / name)
-    found = items(find_inputs([str(tmp_path / "a"), str(tmp_path / "b")], None))
+    found = items(find_inputs([str(tmp_path / "a"), str(tmp_path / "b")], None).entries)
     with outputs(tmp_path / "out") as written:
         run(model, found, written.write)
     assert (tmp_path / "out/pictures/a/x.jpg").is_file()
