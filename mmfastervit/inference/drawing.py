@@ -9,7 +9,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .colours import Colour, is_background
+from mmfastervit.palettes import Colour, is_background
+
 from .results import Detections, Prediction, Segmentation
 
 _SMALL = 640  # pixels; pictures with shorter sides are enlarged, so that text fits in

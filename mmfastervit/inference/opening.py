@@ -20,6 +20,7 @@ from mmfastervit.config.finding import find_config, reading_told
 from mmfastervit.logs import warnings_only
 from mmfastervit.models import deploy as deployed
 from mmfastervit.models.channels import channels_in
+from mmfastervit.palettes import Colour, palette_for
 from mmfastervit.runtimes import (
     FILE_RUNTIME,
     FileModel,
@@ -29,7 +30,6 @@ from mmfastervit.runtimes import (
 )
 from mmfastervit.runtimes.bfloat16 import compute_in_bfloat16
 
-from .colours import Colour, palette_for
 from .names import check_heads
 from .published import described_in
 
