@@ -152,6 +152,11 @@ def open_file(
     return OpenedModel(model, cfg, stated.task, classes, palette_for(classes, palette), name)
 
 
+def default_device() -> str:
+    """The device that is taken where none is named: a GPU if there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def find_device(name: str) -> torch.device:
     """The device of this name, which is there.
 
