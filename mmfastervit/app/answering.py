@@ -17,6 +17,8 @@ from .seen import Seen
 
 LOWEST = 0.05  # score from which on objects are kept, for the slider to choose among
 MOST_PIXELS = 40_000_000  # of a picture; it is kept whole in memory for each visitor
+TILED = "run `mmfastervit infer --tile 640x640` on it"
+CUT = "cut it into parts"  # `infer` takes no file of more than LARGEST either
 SHEET_DPI = 110
 
 
@@ -106,20 +108,21 @@ def _check_file(path: str) -> None:
         with Image.open(path) as picture:
             width, height = picture.size
     except Image.DecompressionBombError as error:
-        raise Unreadable(_too_large(f"more than {LARGEST / 1e6:.0f}")) from error
+        raise Unreadable(_too_large(f"more than {LARGEST / 1e6:.0f}", CUT)) from error
     except Exception:  # decoders raise anything: an array, or broken, which reading it tells
         return
     _check_size(width, height)
 
 
 def _check_size(width: int, height: int) -> None:
-    if width * height > MOST_PIXELS:
-        text = f"{width} x {height} pixels, {width * height / 1e6:.1f}"
-        raise Unreadable(_too_large(text))
+    pixels = width * height
+    if pixels > MOST_PIXELS:
+        size = f"{width} x {height} pixels, {pixels / 1e6:.1f}"
+        raise Unreadable(_too_large(size, TILED if pixels <= LARGEST else CUT))
 
 
-def _too_large(size: str) -> str:
+def _too_large(size: str, instead: str) -> str:
     return (
         f"it has {size} megapixels, and this page takes {MOST_PIXELS / 1e6:.0f}: make it smaller, "
-        "or run `mmfastervit infer --tile 640x640` on it"
+        f"or {instead}"
     )
