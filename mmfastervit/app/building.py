@@ -13,6 +13,11 @@ WELCOME = (
     "there."
 )
 NO_HAT = "Drop a picture."
+KEPT = 3600  # seconds after which what a visitor looked at is forgotten
+FORGOTTEN = (
+    "There is no picture: drop one. One that was dropped is forgotten after an hour, or when many "
+    "others came since."
+)
 BUTTONS: list = ["download", "fullscreen"]  # and none that shares
 
 
@@ -21,7 +26,11 @@ class Answers(Protocol):
 
     name: str
     has_scores: bool
-    why_no_sheet: str | None
+    lowest: float
+
+    @property
+    def why_no_sheet(self) -> str | None:
+        """Why there is nothing to tell of hierarchical attention; None where there is."""
 
     def predict(self, path: str) -> Any:
         """What the model makes of a picture."""
@@ -36,21 +45,26 @@ class Answers(Protocol):
 def build_page(answers: Answers, threshold: float) -> gr.Blocks:
     """A page on which pictures are dropped, and points of them clicked.
 
-    Every visitor has a state of their own: what one sees, no other does. One picture is computed at
-    a time.
+    Every visitor has a state of their own: what one sees, no other does. It is forgotten after
+    :data:`KEPT` seconds. One picture is computed at a time.
 
     Args:
         answers: The model's part.
-        threshold: Lowest score at the start.
+        threshold: Lowest score at the start, from ``answers.lowest`` on.
     """
     with gr.Blocks(title=f"{answers.name}: try it", analytics_enabled=False) as page:
-        seen = gr.State()
+        seen = gr.State(time_to_live=KEPT)
         gr.Markdown(f"# {answers.name}\n{WELCOME if answers.why_no_sheet is None else NO_HAT}")
         with gr.Row():
             with gr.Column(scale=1, min_width=260):
                 dropped = gr.File(label="Picture", type="filepath", height=160)
                 slider = gr.Slider(
-                    0, 1, threshold, step=0.01, label="Lowest score", visible=answers.has_scores
+                    answers.lowest,
+                    1,
+                    threshold,
+                    step=0.01,
+                    label="Lowest score",
+                    visible=answers.has_scores,
                 )
                 counts = gr.Dataframe(
                     headers=["class", "objects" if answers.has_scores else "share of the picture"],
@@ -74,11 +88,14 @@ def build_page(answers: Answers, threshold: float) -> gr.Blocks:
                 return prediction, *answers.draw(prediction, lowest), gone
 
         def draw_again(prediction: Any, lowest: float) -> tuple:
-            return (None, []) if prediction is None else answers.draw(prediction, lowest)
+            if prediction is None:
+                gr.Info(FORGOTTEN)
+                return None, []
+            return answers.draw(prediction, lowest)
 
         def point(prediction: Any, event: gr.SelectData) -> Any:
             if prediction is None:
-                raise gr.Error("Drop a picture first.", print_exception=False)
+                raise gr.Error(FORGOTTEN, print_exception=False)
             if answers.why_no_sheet is not None:
                 raise gr.Error(answers.why_no_sheet, print_exception=False)
             with told():

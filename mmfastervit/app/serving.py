@@ -6,7 +6,9 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 
 import gradio as gr
 
-HOST = "127.0.0.1"
+from .ports import HOST, not_free
+
+SESSIONS = 10  # visitors who are remembered; with one more the oldest is forgotten
 FONT, MONO = ("system-ui", "sans-serif"), ("ui-monospace", "monospace")
 
 
@@ -25,20 +27,24 @@ def serve(page: gr.Blocks, port: int | None, max_upload: int) -> str:
         Its address.
 
     Raises:
-        OSError: The port is taken.
+        OSError: The port is taken; the message is for who gave it by ``--port``.
     """
-    _, address, _ = page.launch(
-        server_name=HOST,
-        server_port=port,
-        share=False,
-        prevent_thread_lock=True,
-        max_file_size=max_upload * 2**20,
-        theme=gr.themes.Default(font=FONT, font_mono=MONO),
-        quiet=True,
-        footer_links=[],
-        ssr_mode=False,
-        mcp_server=False,
-        enable_monitoring=False,
-        show_error=True,
-    )
+    try:
+        _, address, _ = page.launch(
+            server_name=HOST,
+            server_port=port,
+            share=False,
+            prevent_thread_lock=True,
+            max_file_size=max_upload * 2**20,
+            state_session_capacity=SESSIONS,
+            theme=gr.themes.Default(font=FONT, font_mono=MONO),
+            quiet=True,
+            footer_links=[],
+            ssr_mode=False,
+            mcp_server=False,
+            enable_monitoring=False,
+            show_error=True,
+        )
+    except OSError as error:
+        raise OSError(not_free(port, "it is taken")) from error
     return address

@@ -15,7 +15,6 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 
 from mmfastervit.engine.options import check_model, load_config
@@ -25,7 +24,7 @@ from mmfastervit.hat_sheet.cam import load_library
 from mmfastervit.hat_sheet.field import COPIES
 from mmfastervit.hat_sheet.measuring import check_point
 from mmfastervit.hat_sheet.page import THEMES
-from mmfastervit.inference.opening import find_device, open_model
+from mmfastervit.inference.opening import default_device, find_device, open_model
 from mmfastervit.inference.pictures import ARRAYS, read_picture
 
 from .arguments import WrongRequest, add_config_options, check_writable, told_as
@@ -86,7 +85,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--device",
-        default="cuda" if torch.cuda.is_available() else "cpu",
+        default=default_device(),
         help="cpu, cuda, cuda:1, ... (default: a GPU if there is one; here %(default)s)",
     )
     add_config_options(parser)

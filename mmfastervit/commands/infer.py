@@ -30,7 +30,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -39,7 +38,13 @@ from rich.text import Text
 from mmfastervit.engine.options import check_model, load_config
 from mmfastervit.inference.entries import Entry
 from mmfastervit.inference.inputs import Found, count, find_inputs, items
-from mmfastervit.inference.opening import OpenedModel, find_device, open_file, open_model
+from mmfastervit.inference.opening import (
+    OpenedModel,
+    default_device,
+    find_device,
+    open_file,
+    open_model,
+)
 from mmfastervit.inference.outputs import Outputs, places
 from mmfastervit.inference.predicting import SCORE, Predictor
 from mmfastervit.inference.running import Tally
@@ -84,7 +89,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--device",
         help="cpu, cuda, cuda:1, ... of torch (default: a GPU if there is one; here "
-        f"{_default_device()})",
+        f"{default_device()})",
     )
     parser.add_argument(
         "--batch-size",
@@ -120,10 +125,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--no-pictures", action="store_true", help="write predictions alone, draw nothing"
     )
     add_config_options(parser)
-
-
-def _default_device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _sides(text: str) -> tuple[int, int]:
@@ -195,7 +196,7 @@ def _open(request: _Request) -> OpenedModel:
         return open_file(
             request.cfg, running.file, running.runtime, running.precision, arguments.checkpoint
         )
-    device = arguments.device or _default_device()
+    device = arguments.device or default_device()
     return open_model(
         request.cfg, arguments.checkpoint, device, arguments.deploy, running.precision
     )

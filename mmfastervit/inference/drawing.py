@@ -9,7 +9,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .colours import Colour, is_background
+from mmfastervit.palettes import Colour, is_background
+
 from .results import Detections, Prediction, Segmentation
 
 _SMALL = 640  # pixels; pictures with shorter sides are enlarged, so that text fits in
@@ -36,7 +37,7 @@ def draw(picture: np.ndarray, prediction: Prediction, counted: bool = True) -> n
         uint8 (H', W', 3), red first.
     """
     height, width = picture.shape[:2]
-    times = min(_MOST_TIMES, max(1, -(-_SMALL // max(height, width))))
+    times = enlarged_by(height, width)
     canvas = cv2.resize(
         picture, (width * times, height * times), interpolation=cv2.INTER_CUBIC
     ) if times > 1 else picture.copy()  # fmt: skip
@@ -48,6 +49,14 @@ def draw(picture: np.ndarray, prediction: Prediction, counted: bool = True) -> n
         canvas = _with_map(canvas, prediction, times)
         entries = _shares(prediction, counted)
     return _with_legend(canvas, entries, size)
+
+
+def enlarged_by(height: int, width: int) -> int:
+    """How many times as large :func:`draw` draws a picture of this size.
+
+    The drawn picture is at its upper left. It may be wider than the picture, where the legend is.
+    """
+    return min(_MOST_TIMES, max(1, -(-_SMALL // max(height, width))))
 
 
 def _text_size(shape: Sequence[int]) -> int:

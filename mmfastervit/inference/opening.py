@@ -20,6 +20,7 @@ from mmfastervit.config.finding import find_config, reading_told
 from mmfastervit.logs import warnings_only
 from mmfastervit.models import deploy as deployed
 from mmfastervit.models.channels import channels_in
+from mmfastervit.palettes import Colour, palette_for
 from mmfastervit.runtimes import (
     FILE_RUNTIME,
     FileModel,
@@ -29,7 +30,6 @@ from mmfastervit.runtimes import (
 )
 from mmfastervit.runtimes.bfloat16 import compute_in_bfloat16
 
-from .colours import Colour, palette_for
 from .names import check_heads
 from .published import described_in
 
@@ -150,6 +150,11 @@ def open_file(
     classes, palette = _names(cfg, content, str(file))
     model = build_model(running).eval()
     return OpenedModel(model, cfg, stated.task, classes, palette_for(classes, palette), name)
+
+
+def default_device() -> str:
+    """The device that is taken where none is named: a GPU if there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def find_device(name: str) -> torch.device:

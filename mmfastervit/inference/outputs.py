@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 
 from mmfastervit.files import remove_parts, written_whole
+from mmfastervit.palettes import Colour
 
-from .colours import Colour
 from .drawing import draw
 from .inputs import Item
 from .pictures import shown

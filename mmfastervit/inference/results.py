@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .colours import Colour
+from mmfastervit.palettes import Colour
 
 UNTOLD = 255  # in label maps: a class that was not asked for
 

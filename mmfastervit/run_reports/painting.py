@@ -1,7 +1,6 @@
 """Pictures with their labels beside what was predicted."""
 
 from collections.abc import Sequence
-from colorsys import hsv_to_rgb
 from dataclasses import dataclass
 
 import mmcv
@@ -15,7 +14,6 @@ from .matching import Kind, Sorting
 _WIDTH, _HEIGHT = 620, 620  # pixels that a picture is shrunk to fit in; small ones are enlarged
 _LETTERS = 13
 _FEW = 10  # boxes up to which right ones are named as well
-_GOLDEN = 0.618034  # of a turn, between the hues of classes without colours of their own
 
 KIND_COLOURS = {
     Kind.FOUND: colours.GREEN,
@@ -76,7 +74,7 @@ def paint_maps(
 
     Args:
         picture: What is drawn.
-        palette: A colour of each class.
+        palette: A colour of each class, as of :func:`mmfastervit.palettes.palette_for`.
 
     Raises:
         OSError: The picture can't be opened.
@@ -98,22 +96,6 @@ def paint_maps(
         Image.fromarray(np.clip(layer, 0, 255).astype(np.uint8)) for layer in layers
     )
     return _fitted(labelled)[0], _fitted(predicted)[0], _fitted(apart)[0]
-
-
-def palette_of(given: Sequence | None, classes: int) -> list[tuple[int, int, int]]:
-    """A colour for each class: the data set's own, or else ones that are told apart."""
-    if given is not None and len(given) >= classes:
-        return [tuple(map(int, colour)) for colour in given[:classes]]  # type: ignore[misc]
-    own = [*colours.LIGHT.lines[:4], *colours.LIGHT.lines[5:], colours.BLACK]
-    if classes <= len(own):
-        return [_rgb(colour) for colour in own[:classes]]
-    turns = (np.arange(classes) * _GOLDEN) % 1
-    return [_from_hue(turn, 0.95 - 0.3 * (number % 3) / 2) for number, turn in enumerate(turns)]
-
-
-def _from_hue(turn: float, value: float) -> tuple[int, int, int]:
-    red, green, blue = (round(255 * part) for part in hsv_to_rgb(turn, 0.75, value))
-    return red, green, blue
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

@@ -7,13 +7,15 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
+from mmfastervit.palettes import palette_for
+
 from . import page
 from .boxes import Picture
 from .confusion import Tally, detection_confusion, tally_by_class, tally_by_size
 from .maps import MapTally, class_iou
 from .matching import ERRORS, MEANINGS, OF_DETECTIONS, OF_OBJECTS, Kind, Sorting, sort_errors
 from .page import Row, cell
-from .painting import KIND_COLOURS, paint_boxes, paint_maps, palette_of
+from .painting import KIND_COLOURS, paint_boxes, paint_maps
 from .precision import measure_gains
 
 WORST = 20  # pictures that are shown
@@ -65,7 +67,14 @@ def segmentation_report(
     names: Sequence[str],
     palette: Sequence[Sequence[int]] | None = None,
 ) -> str:
-    """The report on a segmentor, as HTML."""
+    """The report on a segmentor, as HTML.
+
+    Args:
+        about: What it is about.
+        tally: What was counted.
+        names: Of the classes.
+        palette: The data set's. Colours are chosen from it as ``mmfastervit infer`` chooses them.
+    """
     return page.page(
         about.title,
         [
@@ -78,7 +87,7 @@ def segmentation_report(
             ),
             page.matrix_table(tally.matrix, names),
             page.pairs_table(tally.matrix, names, "pixels"),
-            *_worst_maps(tally, names, palette_of(palette, len(names))),
+            *_worst_maps(tally, names, palette_for(names, palette)),
         ],
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from support.heads import head_of_png
 from support.opened import opened, picture
 
 needs_gradio = pytest.mark.skipif(find_spec("gradio") is None, reason="gradio is not installed")
@@ -129,6 +130,18 @@ def test_a_file_that_is_too_large_is_refused(visit, tmp_path):
     large.write_bytes(b"0" * (2 * 2**20))
     tab.set_input_files(FILE, str(large))
     tab.wait_for_selector("text=maximum allowed size", timeout=PATIENCE)
+
+
+@needs_browser
+def test_a_picture_of_too_many_pixels_brings_its_size_and_the_limit(visit, tmp_path):
+    tab = visit()
+    large = tmp_path / "large.png"
+    large.write_bytes(head_of_png(8000, 6000))
+    tab.set_input_files(FILE, str(large))
+    tab.wait_for_selector(".toast-body", timeout=PATIENCE)
+    said = tab.inner_text(".toast-body")
+    assert "large.png: it has 8000 x 6000 pixels, 48.0 megapixels" in said
+    assert "this page takes 40" in said
 
 
 @needs_browser

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from subprocess import PIPE, STDOUT, Popen
 
 import pytest
 from support.lasting import assert_ended_alike
+from support.ports import free_port
 
 from mmfastervit.checkpoint.reading import read_checkpoint
 from mmfastervit.engine.resuming import newest_whole
@@ -110,12 +110,6 @@ def launch(work_dir: Path, *options: str, processes: int = 2, **settings: object
         stderr=STDOUT,
         text=True,
     )
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def launch_nodes(work_dirs: list[Path], *options: str) -> list[Popen]:

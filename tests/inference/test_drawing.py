@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from mmfastervit.inference.colours import palette_for
 from mmfastervit.inference.drawing import draw
 from mmfastervit.inference.results import Detections, Segmentation
+from mmfastervit.palettes import palette_for
 
 CLASSES = ("background", "cat", "dog")
 PALETTE = palette_for(CLASSES)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_masks
 
-from mmfastervit.inference.colours import palette_for
 from mmfastervit.inference.results import Detections, Segmentation
+from mmfastervit.palettes import palette_for
 
 CLASSES = ("cat", "dog")
 

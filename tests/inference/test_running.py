@@ -11,10 +11,10 @@ from PIL import Image
 from support.opened import CLASSES, opened, picture
 
 from mmfastervit.inference import Predictor
-from mmfastervit.inference.colours import palette_for
 from mmfastervit.inference.inputs import Item, find_inputs, items
 from mmfastervit.inference.outputs import Outputs
 from mmfastervit.inference.running import run
+from mmfastervit.palettes import palette_for
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from PIL import Image
 from support.opened import opened, picture
 
 from mmfastervit.inference import Detections, Predictor, Unreadable
-from mmfastervit.inference.colours import palette_for
 from mmfastervit.inference.tiles import Tiles, detect_in_tiles
+from mmfastervit.palettes import palette_for
 
 CLASSES = ("light", "dark")
 

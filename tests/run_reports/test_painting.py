@@ -9,7 +9,7 @@ from support.drawn_errors import CAT, NAMES, every_kind, picture
 
 from mmfastervit.run_reports.maps import compare
 from mmfastervit.run_reports.matching import Kind, sort_errors
-from mmfastervit.run_reports.painting import KIND_COLOURS, paint_boxes, paint_maps, palette_of
+from mmfastervit.run_reports.painting import KIND_COLOURS, paint_boxes, paint_maps
 
 
 def colours_in(image: Image.Image) -> set[tuple[int, int, int]]:
@@ -76,10 +76,3 @@ def test_maps_show_labels_prediction_and_what_is_wrong(tmp_path: Path):
     assert said.getpixel(left) == said.getpixel(right) == (114, 114, 255)
     assert wrong.getpixel(left)[0] > wrong.getpixel(left)[2] + 80
     assert len(set(wrong.getpixel(right))) == 1  # grey: it counts not
-
-
-@pytest.mark.parametrize("classes", [1, 7, 8, 150])
-def test_classes_without_colours_of_their_own_get_different_ones(classes):
-    colours = palette_of(None, classes)
-    assert len(set(colours)) == classes == len(colours)
-    assert palette_of([[1, 2, 3]] * classes, classes) == [(1, 2, 3)] * classes

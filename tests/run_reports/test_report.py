@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from support.drawn_errors import CAT, NAMES, every_kind, picture
 
+from mmfastervit.palettes import palette_for
 from mmfastervit.run_reports.maps import MapTally, compare
 from mmfastervit.run_reports.page import MOST_CLASSES, matrix_table
 from mmfastervit.run_reports.report import WORST, About, detection_report, segmentation_report
@@ -147,6 +148,19 @@ def test_the_report_on_a_segmentor(tmp_path: Path):
     assert "Mean IoU 0.500" in " ".join(page.words)
     assert any("66.7% of the labelled pixels" in word for word in page.words)
     assert any("wide.png: mean IoU 0.500" in word for word in page.words)
+
+
+@pytest.mark.parametrize("classes", [2, 9])
+def test_classes_have_the_colours_that_infer_draws_them_in(classes, tmp_path: Path):
+    path = tmp_path / "wide.png"
+    Image.new("RGB", (4, 1)).save(path)
+    names, own = [f"class {n}" for n in range(classes)], [[n, 2 * n, 3] for n in range(classes)]
+    tally = MapTally(classes, WORST)
+    labels = np.arange(classes)[None]
+    tally.add(compare(str(path), labels.astype(np.uint8), labels[:, ::-1], classes))
+    text = segmentation_report(ABOUT, tally, names, own)
+    for colour in palette_for(names, own):
+        assert f"rgb{colour}" in text
 
 
 def test_a_matrix_of_many_classes_keeps_those_that_are_confused_and_all_counts():

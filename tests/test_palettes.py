@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from mmfastervit.inference.colours import BACKGROUND, OKABE_ITO, palette_for
+from mmfastervit.palettes import BACKGROUND, OKABE_ITO, palette_for
 
 GIVEN = [[i, 2 * i, 255 - i] for i in range(100)]
 
