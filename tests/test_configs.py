@@ -33,7 +33,8 @@ OWN_NECK = [path for path in EXAMPLES_ALL if "own" in path.name]  # see swap/tes
 CONFIGS = [path for path in ALL if "fastervit" in path.name]
 HAT_RECIPES = [path for path in ALL if "-hat_" in path.name]
 RECIPES = [path for path in CONFIGS if "shapes" not in path.name]
-OWN = [path for path in ALL if path.parent.name == "own"]  # see commands/test_new.py
+OWN = [path for path in ALL if path.parent.name == "own"]  # see commands/test_new.py too
+WITH_FASTERVIT = [*CONFIGS, *OWN]
 PAPERS = [
     path
     for path in RECIPES
@@ -94,7 +95,7 @@ def one_of_each(paths: list[Path]) -> list:
     return [pytest.param(p, marks=() if p in first else pytest.mark.slow) for p in paths]
 
 
-@pytest.mark.parametrize("path", one_of_each(CONFIGS), ids=name)
+@pytest.mark.parametrize("path", one_of_each(WITH_FASTERVIT), ids=name)
 def test_model_builds_and_its_parts_fit(path):
     cfg = read(path)
     model = built(cfg)
@@ -170,13 +171,13 @@ def test_what_makes_a_run_safe_is_in_each(path):
     assert ("NumClassCheckHook" in kinds) == detects
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=name)
+@pytest.mark.parametrize("path", WITH_FASTERVIT, ids=name)
 def test_images_are_normalised_as_in_pretraining(path):
     preprocessor = read(path).model.data_preprocessor
     assert {key: preprocessor[key] for key in IMAGENET} == IMAGENET
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=name)
+@pytest.mark.parametrize("path", [*RECIPES, *OWN], ids=name)
 def test_recipe_starts_from_the_weights_of_its_arch(path):
     cfg = read(path)
     backbone = cfg.model.backbone
