@@ -30,3 +30,17 @@ def test_licence_and_collection_are_those_of_the_backbone_and_its_weights(task):
         hat = ["Swin-T", "HAT"] if "swin" in model["Name"] else ["ConvNeXt-T", "HAT"]
         assert backbone == (["FasterViT"] if reads_ours else hat)
         assert model["In Collection"].startswith(backbone[0])
+
+
+def test_what_is_said_of_layer_decay_is_what_the_study_found():
+    told = " ".join(PAGE.read_text().partition("## Layer-wise learning rates")[2].split())
+    assert "](study.md)" in told
+    study = (ROOT / "docs/study.md").read_text().splitlines()
+    found = [line.strip("| ").split(" | ") for line in study]
+    rows = [row for row in found if row[1:3] == ["pretrained", "layer decay 0.8"]]
+    assert len(rows) == 2
+    for row in rows:
+        changes = [float(one) for one in row[-1].split(", ")]
+        assert all(change > 0 for change in changes) or all(change < 0 for change in changes)
+        sizes = sorted(map(abs, changes))
+        assert f"{sizes[0]} to {sizes[-1]}" in told
