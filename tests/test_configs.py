@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmfastervit.archs import ARCHS
 from mmfastervit.checkpoint import PUBLISHED
+from mmfastervit.config.tree import plain, walk
 from mmfastervit.logs import warnings_only
 from mmfastervit.models.layers.positions import PositionMLP
 
@@ -32,13 +33,20 @@ OWN_NECK = [path for path in EXAMPLES_ALL if "own" in path.name]  # see swap/tes
 CONFIGS = [path for path in ALL if "fastervit" in path.name]
 HAT_RECIPES = [path for path in ALL if "-hat_" in path.name]
 RECIPES = [path for path in CONFIGS if "shapes" not in path.name]
-OWN = [path for path in ALL if path.parent.name == "own"]  # see commands/test_new.py
+OWN = [path for path in ALL if path.parent.name == "own"]  # see commands/test_new.py too
+WITH_FASTERVIT = [*CONFIGS, *OWN]
 PAPERS = [
     path
     for path in RECIPES
     if path.name.startswith("cascade-mask-rcnn")
     or (path.name.endswith("160k_ade20k-512x512.py") and path.name.startswith("upernet"))
 ]
+MULTI_SCALE = [
+    path
+    for path in ALL
+    if path.parent.name == "seg" and re.search("ade20k|voc12|coco-stuff", path.name)
+]
+CITYSCAPES_SIZE = (2048, 1024)  # of every picture
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
 
 
@@ -87,7 +95,7 @@ def one_of_each(paths: list[Path]) -> list:
     return [pytest.param(p, marks=() if p in first else pytest.mark.slow) for p in paths]
 
 
-@pytest.mark.parametrize("path", one_of_each(CONFIGS), ids=name)
+@pytest.mark.parametrize("path", one_of_each(WITH_FASTERVIT), ids=name)
 def test_model_builds_and_its_parts_fit(path):
     cfg = read(path)
     model = built(cfg)
@@ -163,13 +171,13 @@ def test_what_makes_a_run_safe_is_in_each(path):
     assert ("NumClassCheckHook" in kinds) == detects
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=name)
+@pytest.mark.parametrize("path", WITH_FASTERVIT, ids=name)
 def test_images_are_normalised_as_in_pretraining(path):
     preprocessor = read(path).model.data_preprocessor
     assert {key: preprocessor[key] for key in IMAGENET} == IMAGENET
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=name)
+@pytest.mark.parametrize("path", [*RECIPES, *OWN], ids=name)
 def test_recipe_starts_from_the_weights_of_its_arch(path):
     cfg = read(path)
     backbone = cfg.model.backbone
@@ -207,12 +215,10 @@ def test_recipe_is_the_published_one(path):
         assert cfg.model.decode_head.channels == 512
 
 
-@pytest.mark.parametrize("path", [p for p in ALL if p.parent.name == "seg"], ids=name)
+@pytest.mark.parametrize("path", MULTI_SCALE, ids=name)
 def test_views_are_multiples_of_the_size_of_the_tests(path):
     """As multi-scale figures are made: the zoo takes multiples of the files' own sizes."""
     cfg = read(path)
-    if "ade20k" not in path.name and "voc12" not in path.name and "stuff" not in path.name:
-        return
     resize = next(one for one in cfg.test_pipeline if one.type == "Resize")
     sizes, flips, *_ = cfg.tta_pipeline[-1].transforms
     ratios = [one.scale[1] / resize.scale[1] for one in sizes]
@@ -220,6 +226,31 @@ def test_views_are_multiples_of_the_size_of_the_tests(path):
     assert [one.scale[0] / resize.scale[0] for one in sizes] == ratios
     assert [one.prob for one in flips] == [0, 1]
     assert all(one.keep_ratio for one in sizes)
+
+
+def test_one_view_of_every_config_has_the_size_of_its_tests():
+    viewed = [path for path in [*ALL, *EXAMPLES] if read(path).get("tta_pipeline")]
+    misfits = []
+    for path in viewed:
+        cfg = read(path)
+        (tested,) = resized_to(cfg, cfg.test_dataloader.dataset.pipeline)
+        views = resized_to(cfg, cfg.tta_pipeline)
+        misfits += [f"{path.name}: {tested} is not in {views}"] if tested not in views else []
+    assert misfits == []
+    assert {path.parent.name for path in viewed} == {"det", "seg", "own", "bccd", "nuclei"}
+
+
+def resized_to(cfg: Config, pipeline: list) -> list[tuple[int, int]]:
+    """The sizes that a pipeline resizes to; those of files are known of Cityscapes alone."""
+    steps = [step for _, step in walk(plain(pipeline)) if isinstance(step, dict)]
+    found = []
+    for resize in [step for step in steps if step.get("type") == "Resize"]:
+        if "scale" in resize:
+            found.append(tuple(resize["scale"]))
+        else:
+            assert cfg.test_dataloader.dataset.type == "CityscapesDataset", "of unknown size"
+            found.append(tuple(round(side * resize["scale_factor"]) for side in CITYSCAPES_SIZE))
+    return found
 
 
 def test_views_of_label_maps_are_loaded_and_packed_as_the_tests_are():

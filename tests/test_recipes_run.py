@@ -8,12 +8,14 @@ regions that detectors propose, sample and keep are an eighth. Heads stay as the
 
 from dataclasses import asdict
 from importlib.util import find_spec
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mmengine.config import Config, ConfigDict
 from support.made_data import IMAGES, make
+from support.segments import LoadSegmentAnnotations
 from support.shrinking import shrink
 
 from mmfastervit.archs import ARCHS
@@ -28,6 +30,7 @@ RECIPES = [
     for path in sorted((ROOT / "configs" / folder).glob("*.py"))
     if "shapes" not in path.name
 ]
+PANOPTIC = [path for path in RECIPES if "panoptic" in path.name]
 BATCH = 2
 REGIONS = ("nms_pre", "max_per_img", "num")  # numbers of regions in train_cfg and test_cfg
 
@@ -85,8 +88,8 @@ def set_length(cfg: Config, times: int) -> None:
 
 
 def needing(path: Path):
-    """A recipe; mmdet reads panoptic labels by a package that no registry has."""
-    missing = "panoptic" in path.name and find_spec("panopticapi") is None
+    """A recipe; mmdet reads and measures panoptic maps by a package that no registry has."""
+    missing = path in PANOPTIC and find_spec("panopticapi") is None
     reason = "panopticapi, from https://github.com/cocodataset/panopticapi, is not installed"
     return pytest.param(path, marks=pytest.mark.skipif(missing, reason=reason))
 
@@ -121,3 +124,29 @@ def test_recipe_trains_evaluates_and_goes_on(path, tmp_path, monkeypatch):
     second = options.build_runner(again)
     second.train()
     assert second.iter == 2 * done
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", PANOPTIC, ids=lambda path: path.stem)
+def test_panoptic_recipe_trains_without_the_package(path, tmp_path, monkeypatch):
+    """Two iterations, all but the loader of the labels as in the recipe; nothing is evaluated."""
+    monkeypatch.chdir(tmp_path)
+    cfg = shrunk(path, tmp_path)
+    make(tmp_path, cfg.train_dataloader.dataset.data_root)
+    check_inputs(cfg, "train")
+    pipeline = cfg.train_dataloader.dataset.pipeline
+    (place,) = [i for i, step in enumerate(pipeline) if step.type == "LoadPanopticAnnotations"]
+    pipeline[place] = dict(type=LoadSegmentAnnotations.__name__)
+    for stage in ("val", "test"):
+        for part in ("dataloader", "evaluator", "cfg"):
+            cfg[f"{stage}_{part}"] = None
+    name_run(cfg, path.stem)
+    runner = options.build_runner(cfg)
+    runner.train()
+    assert runner.iter == 2
+    losses = runner.message_hub.log_scalars
+    for part in ("loss_cls", "loss_mask", "loss_dice"):
+        assert isfinite(losses[f"train/{part}"].current())
+    found = runner.train_dataloader.dataset[0]["data_samples"]
+    assert set(found.gt_instances.labels.tolist()) <= {0, 1, 2}  # as they were made
+    assert set(found.gt_sem_seg.sem_seg.unique().tolist()) <= {0, 1, 2, 80, 255}

@@ -2,6 +2,8 @@
 # ADE20K recipe's structure with narrower heads.
 _base_ = "./upernet_fastervit-0_8xb2-160k_ade20k-512x512.py"
 
+from mmfastervit.engine.tta import multi_scale_pipeline
+
 dataset_type = "BaseSegDataset"
 data_root = "data/shapes/"
 metainfo = dict(
@@ -39,6 +41,7 @@ test_pipeline = [
     dict(type="LoadAnnotations"),
     dict(type="PackSegInputs"),
 ]
+tta_pipeline = multi_scale_pipeline(test_pipeline)
 dataset = dict(
     type=dataset_type,
     data_root=data_root,

@@ -23,7 +23,7 @@ from mmfastervit.signatures import nearest, options_of
 from .devices import has_accelerator
 from .resuming import check_resumable, newest_whole
 from .samples import name_failing_samples
-from .tta import default_tta_model, flip_pipeline
+from .tta import default_tta_model, flip_pipeline, size_remark
 
 # Read by mmengine's Runner straight from the config, beyond the arguments of its constructor.
 _RUNNER_EXTRAS = {
@@ -403,13 +403,19 @@ def enable_tta(cfg: Config) -> None:
     """Test on several views of each image and merge the predictions.
 
     The config's ``tta_model`` and ``tta_pipeline`` are used where it has them; otherwise the views
-    are the image and its mirror image.
+    are the image and its mirror image. A warning says so where none of the config's views has the
+    size of its test pipeline.
 
     Raises:
         ValueError: the config has none, and the default does not fit its model or its pipeline.
     """
     scope = cfg.get("default_scope", "mmengine")
     tta_model = cfg.get("tta_model") or default_tta_model(cfg.model, scope)
+    remarks = []
     for _, dataset in leaf_datasets(cfg.test_dataloader.dataset, "test_dataloader.dataset"):
-        dataset["pipeline"] = cfg.get("tta_pipeline") or flip_pipeline(dataset["pipeline"])
+        tests = dataset["pipeline"]
+        dataset["pipeline"] = cfg.get("tta_pipeline") or flip_pipeline(tests)
+        remarks.append(size_remark(tests, dataset["pipeline"]))
+    for remark in filter(None, dict.fromkeys(remarks)):
+        print_log(remark, "current", logging.WARNING)
     cfg.model = ConfigDict(**tta_model, module=cfg.model)

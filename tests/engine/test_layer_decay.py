@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
+from mmpretrain.structures import DataSample
 from support.tiny_hosts import HOSTS, build_host
 from torch import nn
 
@@ -126,3 +127,25 @@ def test_models_of_both_packages_get_their_rates(name):
     sum(p.sum() for p in model.parameters()).backward()
     optimizer.step()
     assert torch.isfinite(next(model.parameters())).all()
+
+
+def test_a_classifier_of_mmpretrain_gets_its_rates(tiny_arch):
+    cfg = read_config("mmpretrain::swin_transformer/swin-tiny_16xb64_in1k.py")
+    cfg.model.backbone = dict(type="mmfastervit.FasterViT", arch=tiny_arch, out_indices=(3,))
+    cfg.optim_wrapper.constructor = "mmfastervit.LayerDecayOptimWrapperConstructor"
+    cfg.optim_wrapper.paramwise_cfg.layer_decay_rate = 0.5
+    with DefaultScope.overwrite_default_scope("mmpretrain"):
+        cfg.model.head.in_channels = MODELS.build(cfg.model.backbone).out_channels[-1]
+        model = MODELS.build(cfg.model)
+        optimizer = build_optim_wrapper(model, cfg.optim_wrapper).optimizer
+    found = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    assert sorted(found) == sorted(id(p) for p in model.parameters())
+    rate = cfg.optim_wrapper.optimizer.lr
+    by_name = settings(model, optimizer)
+    assert by_name["head.fc.weight"]["lr"] == rate
+    assert by_name["backbone.stem.conv1.weight"]["lr"] == pytest.approx(rate * 0.5**6)
+    assert by_name["backbone.stem.norm1.weight"]["weight_decay"] == 0
+    labels = [DataSample().set_gt_label(1) for _ in range(2)]
+    loss = model(torch.ones(2, 3, 64, 64), labels, mode="loss")["loss"]
+    loss.backward()
+    optimizer.step()

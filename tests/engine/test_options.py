@@ -311,6 +311,35 @@ class TestTestTimeAugmentation:
         enable_tta(cfg)
         assert cfg.model.type.endswith(".InstanceTTAModel")
 
+    @pytest.mark.parametrize(
+        ("views", "warned"),
+        [
+            (
+                [dict(type="Resize", scale=(1024, 256)), dict(type="Resize", scale=(2048, 512))],
+                True,
+            ),
+            (
+                [dict(type="Resize", scale=(1024, 256)), dict(type="Resize", scale=(320, 240))],
+                False,
+            ),
+            ([dict(type="Resize", scale_factor=0.5)], False),
+            ([], False),
+        ],
+        ids=["others", "its own among them", "multiples of the picture's", "flips alone"],
+    )
+    def test_views_without_the_size_of_the_tests_are_remarked_on(self, views, warned, monkeypatch):
+        told = []
+        monkeypatch.setattr(options, "print_log", lambda message, *_: told.append(message))
+        steps = [dict(type="Resize", scale=(320, 240)), dict(type="PackDetInputs")]
+        leaf = dict(type="CocoDataset", pipeline=steps)
+        dataset = dict(type="ConcatDataset", datasets=[leaf, dict(leaf)])
+        own = [dict(type="TestTimeAug", transforms=[views])] if views else None
+        enable_tta(small_config(tta_pipeline=own, test_dataloader=dict(dataset=dataset)))
+        assert told == warned * [
+            "--tta: no view has the size of the test pipeline, 320x240; they have 1024x256, "
+            "2048x512: set tta_pipeline to sizes around the test's"
+        ]
+
     def test_other_packages_have_no_default(self):
         with pytest.raises(ValueError, match="mmpretrain"):
             enable_tta(small_config(default_scope="mmpretrain"))

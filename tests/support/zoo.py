@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/recipes.md"
 LICENCE = "Weights to start from are their authors': non-commercial use only"
 NOT_YET = "not yet"
+HOSTS = {"swin-t": "Swin-T", "convnext-t": "ConvNeXt-T"}  # of HAT, with weights of their own
 METHODS = {
     "cascade-mask-rcnn": "Cascade Mask R-CNN",
     "mask-rcnn": "Mask R-CNN",
@@ -77,6 +78,21 @@ class Recipe:
     data: str
 
     @property
+    def host(self) -> str:
+        """The backbone that HAT is put into; '' for FasterViT."""
+        return HOSTS[self.arch.removesuffix("-hat")] if self.arch.endswith("-hat") else ""
+
+    @property
+    def architecture(self) -> tuple[str, ...]:
+        """What the model is made of."""
+        return (*((self.host, "HAT") if self.host else ("FasterViT",)), METHODS[self.method])
+
+    @property
+    def collection(self) -> str:
+        """The collection that it is in: those of one method and backbone."""
+        return f"{f'{self.host} with HAT,' if self.host else 'FasterViT'} {METHODS[self.method]}"
+
+    @property
     def published(self) -> str:
         """What was published for it, or a dash."""
         return PUBLISHED.get((self.method, self.arch, self.length), "-")
@@ -112,15 +128,14 @@ def metafile(task: str) -> str:
         "# so no results are listed.",
         "Collections:",
     ]
-    for method in dict.fromkeys(recipe.method for recipe in found):
-        data = sorted({DATA[recipe.data] for recipe in found if recipe.method == method})
+    for name, architecture in dict.fromkeys((one.collection, one.architecture) for one in found):
+        data = sorted({DATA[recipe.data] for recipe in found if recipe.collection == name})
         lines += [
-            f"  - Name: {collection(method)}",
+            f"  - Name: {name}",
             "    Metadata:",
             f"      Training Data: {data[0] if len(data) == 1 else data}",
             "      Architecture:",
-            "        - FasterViT",
-            f"        - {METHODS[method]}",
+            *(f"        - {part}" for part in architecture),
             "    Paper:",
             "      Title: 'FasterViT: Fast Vision Transformers with Hierarchical Attention'",
             "      URL: https://arxiv.org/abs/2306.06189",
@@ -131,26 +146,22 @@ def metafile(task: str) -> str:
         number, unit = LENGTHS[recipe.length].split()
         lines += [
             f"  - Name: {recipe.path.stem}",
-            f"    In Collection: {collection(recipe.method)}",
+            f"    In Collection: {recipe.collection}",
             f"    Config: {recipe.path.relative_to(ROOT).as_posix()}",
             "    Metadata:",
             f"      Training Data: {DATA[recipe.data]}",
             f"      {unit.capitalize()}: {number.replace('k', '000')}",
-            f"      License: {LICENCE!r}",
         ]
+        if not recipe.host:
+            lines.append(f"      License: {LICENCE!r}")
     return "\n".join(lines) + "\n"
-
-
-def collection(method: str) -> str:
-    """Name of a method's collection."""
-    return f"FasterViT {METHODS[method]}"
 
 
 def table(task: str) -> str:
     """The table of a task's recipes: a row for each method, data and length."""
     rows = defaultdict(list)
     for recipe in recipes(task):
-        if "hat" not in recipe.arch:
+        if not recipe.host:
             rows[recipe.method, recipe.data, recipe.length].append(recipe)
     lines = [
         "| recipe | data | length | FasterViT | published* | measured here |",

@@ -1,6 +1,8 @@
 # Segmentation, swapped to FasterViT-0 by `mmfastervit swap`, on blood cells.
 _base_ = "./sem-fpn_fastervit-0.py"
 
+from mmfastervit.engine.tta import multi_scale_pipeline
+
 data_root = "data/bccd/"
 metainfo = dict(
     classes=("background", "RBC", "WBC", "Platelets"),
@@ -30,6 +32,7 @@ test_pipeline = [
     dict(type="LoadAnnotations"),
     dict(type="PackSegInputs"),
 ]
+tta_pipeline = multi_scale_pipeline(test_pipeline)
 dataset = dict(
     type="BaseSegDataset",
     data_root=data_root,

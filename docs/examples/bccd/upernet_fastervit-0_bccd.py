@@ -1,5 +1,7 @@
 _base_ = "../../../configs/seg/upernet_fastervit-0_shapes-256x256.py"
 
+from mmfastervit.engine.tta import multi_scale_pipeline
+
 data_root = "data/bccd/"
 metainfo = dict(
     classes=("background", "RBC", "WBC", "Platelets"),
@@ -16,6 +18,7 @@ train_pipeline = _base_.train_pipeline
 train_pipeline[2].scale = image_scale
 test_pipeline = _base_.test_pipeline
 test_pipeline[1].scale = image_scale
+tta_pipeline = multi_scale_pipeline(test_pipeline)
 
 train_dataloader = dict(
     dataset=dict(

@@ -2,6 +2,8 @@
 # 400 iterations of 2 crops. Photos are looked for in `data/nuclei`.
 _base_ = "../../../configs/seg/segformer_fastervit-0_8xb2-160k_ade20k-512x512.py"
 
+from mmfastervit.engine.tta import multi_scale_pipeline
+
 data_root = "data/nuclei/"
 metainfo = dict(classes=("background", "nucleus"), palette=[[0, 0, 0], [230, 159, 0]])
 crop_size = (224, 224)
@@ -30,6 +32,7 @@ test_pipeline = [
     dict(type="LoadAnnotations"),
     dict(type="PackSegInputs"),
 ]
+tta_pipeline = multi_scale_pipeline(test_pipeline)
 dataset = dict(
     _delete_=True,
     type="BaseSegDataset",

@@ -54,7 +54,7 @@ def _consequences(context: Context) -> Iterator[str]:
             f"the coarsest map that is read has stride {after[-1]}: FasterViT's stages after "
             f"stage {stages[-1]} are not built"
         )
-    if context.in_channels != 3:
+    if context.in_channels != 3 and context.checkpoint is None:
         yield (
             f"images have {context.in_channels} channels: published weights, for 3, "
             "don't fit, and none are named"

@@ -25,11 +25,13 @@ def rule(context: Context) -> Outcome:
     """Correct the data preprocessors and the transforms that know the mean.
 
     Statistics that are the data's own are left, and so are images that are not RGB, and all images
-    where no weights ask for anything.
+    where no weights ask for anything. Six or twelve channels are RGB frames only where their
+    statistics say so: a multiple of three alone does not make them that.
     """
     if context.checkpoint is None:
         return Outcome(notes=[*_unread_weights(context)])
-    return Outcome(normalise(context.cfg, context.in_channels), list(own_statistics(context.cfg)))
+    channels = context.in_channels
+    return Outcome(normalise(context.cfg, channels), list(own_statistics(context.cfg, channels)))
 
 
 def normalise(cfg: dict, channels: int) -> list[Change]:
@@ -37,50 +39,53 @@ def normalise(cfg: dict, channels: int) -> list[Change]:
 
     Args:
         cfg: The config.
-        channels: Channels of an image; several RGB images in one have a multiple of three.
+        channels: Channels of an image.
     """
-    if channels % len(MEAN):
-        return []
-    preprocessors = [found for found in _preprocessors(cfg) if is_of_pretraining(found[1])]
+    times = channels // len(MEAN)
+    mean, std = list(MEAN) * times, list(STD) * times
+    preprocessors = [
+        found for found in _preprocessors(cfg) if is_of_pretraining(found[1], channels)
+    ]
     transforms = [
         (path, part)
         for path, part in _transforms(cfg)
-        if type_name(part["type"]) != "Normalize" or is_of_pretraining(part)
+        if type_name(part["type"]) != "Normalize" or is_of_pretraining(part, channels)
     ]
     changes = []
     if not any(type_name(one["type"]) == "Normalize" for _, one in _transforms(cfg)):
-        times = channels // len(MEAN)
         for path, preprocessor in preprocessors:
-            if preprocessor.get("rgb_to_bgr"):
-                changes.append(Change((*path, "rgb_to_bgr"), True, False, _WHY))
-            wanted: dict[str, Any] = dict(mean=list(MEAN) * times, std=list(STD) * times)
+            wanted: dict[str, Any] = dict(mean=mean, std=std)
             if times == 1:
+                if preprocessor.get("rgb_to_bgr"):
+                    changes.append(Change((*path, "rgb_to_bgr"), True, False, _WHY))
                 wanted[_order_key(preprocessor, cfg.get("default_scope"))] = True
             changes += _differing(preprocessor, path, wanted)
     means = [list(one["mean"]) for _, one in preprocessors if isinstance(one.get("mean"), Sequence)]
     for path, transform in transforms:
         if type_name(transform["type"]) == "Normalize":
-            wanted = dict(mean=list(MEAN), std=list(STD), to_rgb=True)
+            wanted = dict(mean=mean, std=std, **(dict(to_rgb=True) if times == 1 else {}))
             changes += _differing(transform, path, wanted)
         else:
-            changes += _correct_fill(transform, path, means)
+            changes += _correct_fill(transform, path, means, mean)
     return changes + _correct_reid(cfg, changes)
 
 
-def is_of_pretraining(part: dict) -> bool:
-    """Whether a normalisation goes with weights: ImageNet's, in any order, or one for all channels.
+def is_of_pretraining(part: dict, channels: int = len(MEAN)) -> bool:
+    """Whether a normalisation goes with weights for RGB; any other is taken from the run's data.
 
-    Any other is taken from the data of the run.
+    Of three channels, ImageNet's in any order does, and so does one value for all or none. Of six
+    or twelve only ImageNet's for each three of them, red first: no other says that they are RGB
+    frames, and a preprocessor can't turn the frames' channels round.
     """
     mean = part.get("mean")
-    if mean is None or (len(set(mean)) == 1 and len(mean) % len(MEAN) == 0):
-        return True
-    frames = [sorted(mean[i : i + len(MEAN)]) for i in range(0, len(mean), len(MEAN))]
-    return all(
-        len(frame) == len(MEAN)
-        and all(abs(a - b) <= _NEAR for a, b in zip(frame, sorted(MEAN), strict=True))
-        for frame in frames
-    )
+    if mean is None or len(set(mean)) == 1:
+        return channels == len(MEAN) and (mean is None or len(mean) == channels)
+    if len(mean) != channels or channels % len(MEAN):
+        return False
+    given, known = list(mean), list(MEAN) * (channels // len(MEAN))
+    if channels == len(MEAN):
+        given, known = sorted(given), sorted(known)
+    return all(abs(a - b) <= _NEAR for a, b in zip(given, known, strict=True))
 
 
 def _unread_weights(context: Context) -> Iterator[str]:
@@ -94,15 +99,20 @@ def _unread_weights(context: Context) -> Iterator[str]:
         )
 
 
-def own_statistics(cfg: dict) -> Iterator[str]:
-    """Say of each normalisation that is left because it is the data's own."""
+def own_statistics(cfg: dict, channels: int = len(MEAN)) -> Iterator[str]:
+    """Say of each normalisation that is left because it is the data's own, or not of RGB."""
     for path, part in (*_preprocessors(cfg), *_transforms(cfg)):
         if type_name(part.get("type", "")) in KNOW_THE_MEAN - {"Normalize"}:
             continue
-        if not is_of_pretraining(part):
+        if not is_of_pretraining(part, channels):
+            mean = part.get("mean")
+            told = "no mean" if mean is None else f"mean={list(mean)}"
+            taken = "taken for the data's own"
+            if channels != len(MEAN):
+                taken = f"taken for that of images of {channels} channels, not of RGB frames,"
             yield (
-                f"{dotted(path)}.mean={list(part['mean'])} is taken for the data's own and left; "
-                f"the weights were trained on RGB with mean={list(MEAN)} and std={list(STD)}"
+                f"{dotted(path)}: {told} is {taken} and left; the weights were trained on RGB with "
+                f"mean={list(MEAN)} and std={list(STD)}"
             )
 
 
@@ -123,14 +133,16 @@ def _differing(part: dict, path: Path, wanted: dict[str, Any]) -> Iterator[Chang
             yield Change((*path, key), was, now, _WHY)
 
 
-def _correct_fill(transform: dict, path: Path, means: list[list]) -> Iterator[Change]:
+def _correct_fill(
+    transform: dict, path: Path, means: list[list], mean: list[float]
+) -> Iterator[Change]:
     """Let borders that were filled with the old mean be filled with the new one."""
     was = transform.get("mean")
-    if was is None or list(was) not in means or list(was) == list(MEAN):
+    if was is None or list(was) not in means or list(was) == mean:
         return
     why = "it fills borders with the mean"
-    yield Change((*path, "mean"), was, list(MEAN), why)
-    if transform.get("to_rgb", True) is not True:
+    yield Change((*path, "mean"), was, mean, why)
+    if len(mean) == len(MEAN) and transform.get("to_rgb", True) is not True:
         yield Change((*path, "to_rgb"), False, True, why)
 
 

@@ -124,7 +124,6 @@ def test_borders_of_the_old_mean_get_the_new_one_and_others_stay(fill, changes):
         ([122.7709, 116.746, 104.0937], True),
         ([127.5, 127.5, 127.5], True),
         (None, True),
-        (list(MEAN) * 2, True),
         ([60.0, 62.0, 58.0], False),
         ([110.0], False),
         ([110.0, 90.0, 80.0, 60.0], False),
@@ -139,14 +138,65 @@ def test_the_datas_own_statistics_stay_and_are_stated():
     cfg = dict(model=dict(data_preprocessor=own))
     assert normalise(cfg, 3) == []
     (note,) = own_statistics(cfg)
-    assert "model.data_preprocessor.mean=[60.0, 62.0, 58.0]" in note
+    assert "model.data_preprocessor: mean=[60.0, 62.0, 58.0] is taken for the data's own" in note
 
 
-@pytest.mark.parametrize("channels", [1, 2, 4, 13])
+@pytest.mark.parametrize("channels", [1, 2, 4, 6, 12, 13])
 def test_images_that_are_not_rgb_are_left(channels):
-    own = dict(mean=[100.0] * channels, std=[50.0] * channels)
-    for preprocessor in (own, dict(type="SegDataPreProcessor")):
-        assert normalise(dict(model=dict(data_preprocessor=preprocessor)), channels) == []
+    """A multiple of three is no sign of RGB frames: Sentinel-2's bands are twelve."""
+    one_value = dict(mean=[100.0] * channels, std=[50.0] * channels)
+    own = dict(mean=[50.0 + i for i in range(channels)], std=[20.0] * channels)
+    for statistics in (one_value, own, dict(mean=None), dict()):
+        for order in (dict(), dict(rgb_to_bgr=True)):
+            preprocessor = dict(type="SegDataPreProcessor", **statistics, **order)
+            cfg = dict(model=dict(data_preprocessor=preprocessor))
+            assert normalise(cfg, channels) == []
+            (note,) = own_statistics(cfg, channels)
+            assert f"images of {channels} channels" in note
+        step = dict(type="Normalize", to_rgb=False, **statistics)
+        cfg = dict(train_dataloader=dict(dataset=dict(pipeline=[step])))
+        assert normalise(cfg, channels) == []
+
+
+@pytest.mark.parametrize("times", [2, 4])
+def test_frames_whose_statistics_are_imagenets_already_get_its_exact_ones(times):
+    near = [123.68, 116.779, 103.939] * times
+    preprocessor = dict(mean=near, std=[1.0] * 3 * times)
+    fill = dict(type="Expand", mean=near, to_rgb=False)
+    cfg = dict(
+        model=dict(data_preprocessor=preprocessor),
+        train_dataloader=dict(dataset=dict(pipeline=[fill])),
+    )
+    assert values(normalise(cfg, 3 * times)) == {
+        "model.data_preprocessor.mean": list(MEAN) * times,
+        "model.data_preprocessor.std": list(STD) * times,
+        "train_dataloader.dataset.pipeline.0.mean": list(MEAN) * times,
+    }
+    assert list(own_statistics(cfg, 3 * times)) == []
+
+
+def test_frames_of_blue_first_are_left_as_no_preprocessor_turns_them_round():
+    cfg = dict(model=dict(data_preprocessor=dict(mean=list(MEAN[::-1]) * 2, std=[1.0] * 6)))
+    assert normalise(cfg, 6) == []
+    assert len(list(own_statistics(cfg, 6))) == 1
+
+
+@pytest.mark.parametrize("channels", [6, 12])
+def test_named_weights_leave_six_and_twelve_channels_as_they_are(channels):
+    """No mean, and one for all channels: with weights named, the stem is fitted, the rest stays."""
+    name = "mmseg::fcn/fcn_r50-d8_4xb2-40k_cityscapes-512x1024.py"
+    cfg = plan_swap(name, "fastervit_0").original
+    cfg.model.backbone.in_channels = channels
+    own = dict(type=MANY_CHANNELS, mean=[127.5] * channels, std=[50.0] * channels, bgr_to_rgb=False)
+    weights = "mmfastervit://fastervit_0_224_1k"
+    for statistics in (own, own | dict(mean=None, std=None)):
+        cfg.model.data_preprocessor.update(statistics)
+        swap = plan_swap(cfg, "fastervit_0", pretrained=weights)
+        kept = swap.config.model.data_preprocessor
+        assert {key: kept[key] for key in own} == statistics
+        assert swap.config.model.backbone.init_cfg.adapt_channels is True
+        assert any(f"images of {channels} channels, not of RGB frames" in n for n in swap.notes)
+        assert not any("none are named" in note for note in swap.notes)
 
 
 @pytest.mark.parametrize(
