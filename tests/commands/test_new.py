@@ -2,10 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
 from support.pages import ROOT
 
@@ -185,6 +187,113 @@ def test_names_of_labels_come_from_a_file_that_must_name_all(folder, capsys):
     assert "2 classes" in capsys.readouterr().err
 
 
+def label_map(path, values):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.resize(values, (64, 96)).astype(np.uint8)).save(path)
+
+
+def contents(folder) -> dict:
+    """All files, to see that none was changed."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_masks_of_0_and_255_are_refused_with_advice_that_helps(folder, capsys):
+    """255 is ignored: a single class would be learned, which is everywhere."""
+    labelled(folder, values=(0, 255))
+    assert new("seg", folder) == 2
+    told = capsys.readouterr().err.strip()
+    assert "\n" not in told
+    assert "255 is ignored" in told
+    advice = re.search(r"(Image\.fromarray.*save\(file\))", told)[1]
+    for file in folder.rglob("*.png"):
+        exec(advice, dict(Image=Image, np=np, file=file))
+    assert new("seg", folder) == 0
+    assert Config.fromfile("chess.py").classes == ("class_0", "class_1")
+
+
+def test_maps_without_any_object_are_refused(folder, capsys):
+    labelled(folder, values=(0,))
+    assert new("seg", folder) == 2
+    assert "hold 0 alone" in capsys.readouterr().err
+
+
+def test_pictures_of_two_endings_are_counted_and_refused(folder, capsys):
+    """mmseg would take those of the first ending and leave out the others."""
+    labelled(folder)
+    for path in (folder / "images/training").glob("[12].jpg"):
+        picture(path.with_suffix(".png"))
+        path.unlink()
+    assert new("seg", folder) == 2
+    assert "4 .jpg, 2 .png" in capsys.readouterr().err
+    assert not (folder.parent / "chess.py").exists()
+
+
+@pytest.mark.parametrize("split", ["training", "validation"])
+def test_classes_are_those_of_all_maps_of_both_sets(split, folder):
+    labelled(folder)
+    for i in range(3, 60):
+        picture(folder / f"images/{split}/{i}.jpg", (8, 8))
+        label_map(folder / f"annotations/{split}/{i}.png", 1)
+    label_map(folder / f"annotations/{split}/{59}.png", 7)  # by name after more than fifty
+    assert new("seg", folder) == 0
+    assert len(Config.fromfile("chess.py").classes) == 8
+
+
+@pytest.mark.parametrize(
+    ("pictures", "maps"),
+    [("images/{}", "labels/{}"), ("{}/img", "{}/ann"), ("{}", "{}_semantic"), ("{}", "Masks/{}")],
+)
+def test_grey_pictures_are_told_from_maps_by_the_names_of_folders(pictures, maps, folder):
+    """Both are PNG files of one channel and few values."""
+    for split in ("train", "val"):
+        for i in range(2):
+            label_map(folder / pictures.format(split) / f"{i}.png", range(0, 180, 3))
+            label_map(folder / maps.format(split) / f"{i}.png", (0, 1))
+    assert new("seg", folder) == 0
+    cfg = Config.fromfile("chess.py")
+    assert cfg.files.train == (pictures.format("train"), maps.format("train"))
+    assert cfg.files.val == (pictures.format("val"), maps.format("val"))
+    assert len(cfg.classes) == 2
+
+
+def test_a_single_pair_of_folders_is_parted_by_lists_always_alike(folder):
+    for i in range(10):
+        picture(folder / f"images/{i}.jpg")
+        label_map(folder / f"labels/{i}.png", (0, 1))
+    before = contents(folder)
+    assert new("seg", folder, "--val-share", "0.3") == 0
+    cfg = Config.fromfile("chess.py")
+    init_default_scope("mmseg")
+    sets = [
+        DATASETS.build(dict(one.dataset, pipeline=[]))
+        for one in (cfg.train_dataloader, cfg.val_dataloader)
+    ]
+    names = [{one["img_path"] for one in part} for part in (s.load_data_list() for s in sets)]
+    assert [len(part) for part in names] == [7, 3]
+    assert len(names[0] | names[1]) == 10
+    assert all(Path(one["seg_map_path"]).is_file() for s in sets for one in s.load_data_list())
+    after = contents(folder)
+    assert {path: after[path] for path in before} == before
+    assert new("seg", folder, "--force", "--val-share", "0.3") == 0
+    assert contents(folder) == after
+
+
+def test_pictures_without_maps_are_named_and_not_passed_over(folder, capsys):
+    labelled(folder)
+    (folder / "annotations/validation/2.png").unlink()
+    assert new("seg", folder) == 2
+    told = capsys.readouterr().err
+    assert "no label map for 1 of the pictures" in told
+    assert "such as 2" in told
+
+
+def test_coloured_maps_are_refused(folder, capsys):
+    labelled(folder)
+    picture(folder / "annotations/validation/2.png")
+    assert new("seg", folder) == 2
+    assert "validation/2.png is no label map" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["boxes", "masks", "labels"])
 def test_a_written_config_trains_and_is_tested(task, tmp_path, monkeypatch):
@@ -202,9 +311,8 @@ def test_a_written_config_trains_and_is_tested(task, tmp_path, monkeypatch):
     assert new("seg" if task == "labels" else "det", "shapes") == 0
     epochs = ["--cfg-options", "model.backbone.init_cfg=None", "train_cfg.max_epochs=1"]
     epochs += ["train_cfg.val_interval=1", "default_hooks.checkpoint.interval=1"]
-    small = ["crop_size=(64,64)"] if task == "labels" else []
     with pytest.raises(SystemExit) as ended:
-        main("train", ["shapes.py", *epochs, *small])
+        main("train", ["shapes.py", *epochs])
     assert ended.value.code == 0
     assert (tmp_path / "work_dirs/shapes/epoch_1.pth").is_file()
 
