@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -185,6 +186,102 @@ def test_names_of_labels_come_from_a_file_that_must_name_all(folder, capsys):
     (folder / "classes.txt").write_text("floor\nrook\n")
     assert new("seg", folder, "--out", "other.py") == 2
     assert "2 classes" in capsys.readouterr().err
+
+
+def chess_of(folder, change=lambda content: None, masks=True):
+    """A single COCO file of two pictures, four objects, changed before it is written."""
+    coco(folder / "all.json", ["a.jpg", "b.jpg"], masks)
+    for name in ("a.jpg", "b.jpg"):
+        picture(folder / name)
+    content = json.loads((folder / "all.json").read_text())
+    change(content)
+    (folder / "all.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["images"][1].pop("file_name"), r"images\[1\] \(id 1\) has no 'file_name'"),
+        (lambda c: c["images"][1].update(file_name=7), "has the 'file_name' 7: str is accepted"),
+        (lambda c: c["images"][1].pop("id"), "has no 'id'"),
+        (lambda c: c["categories"].clear(), "'categories' is empty"),
+        (lambda c: c["categories"][0].pop("name"), "has no 'name'"),
+        (lambda c: c["annotations"][0].pop("image_id"), "has no 'image_id'"),
+        (lambda c: c["annotations"].append(3), "is no object with keys, but 3"),
+    ],
+)
+def test_entries_that_lack_what_is_read_are_named_in_a_line(change, message, folder, capsys):
+    chess_of(folder, change)
+    before = contents(folder)
+    assert new("det", folder) == 2
+    told = capsys.readouterr().err.strip()
+    assert re.search(message, told), told
+    assert "all.json" in told
+    assert "\n" not in told
+    assert contents(folder) == before
+
+
+def test_objects_without_masks_are_counted(folder, capsys):
+    chess_of(folder, lambda c: c["annotations"][3].pop("segmentation"))
+    assert new("det", folder) == 0
+    assert "1 of 4 objects has no mask: boxes\n" in capsys.readouterr().out
+    assert "mask_head" not in Config.fromfile("chess.py").model.roi_head
+
+
+def test_one_file_is_not_for_training_and_evaluation(folder, capsys):
+    chess_of(folder)
+    assert new("det", folder, "--train", "all.json", "--val", "./all.json") == 2
+    assert "name the same file" in capsys.readouterr().err
+
+
+DEEP = np.random.default_rng(0).integers(0, 4096, (64, 96), dtype=np.uint16)
+FOUR = np.random.default_rng(0).integers(0, 256, (64, 96, 4), dtype=np.uint8)
+RUINED = [
+    (".png", DEEP, "16 bits and 1 channel,"),
+    (".png", np.stack([DEEP] * 3, -1), "16 bits and 3 channels,"),
+    (".png", FOUR, "8 bits and 4 channels,"),
+    (".tif", FOUR, "8 bits and 4 channels,"),
+    (".tif", np.stack([DEEP] * 4, -1), "16 bits and 4 channels,"),
+]
+
+
+@pytest.mark.parametrize("task", ["det", "seg"])
+@pytest.mark.parametrize(("suffix", "pixels", "what"), RUINED)
+def test_pictures_that_the_loader_would_ruin_are_refused(
+    task, suffix, pixels, what, folder, capsys
+):
+    if task == "det":
+        chess_of(folder, lambda c: [i.update(file_name=f"{i['id']}{suffix}") for i in c["images"]])
+    for i in range(2):
+        place = folder if task == "det" else folder / "images"
+        place.mkdir(exist_ok=True, parents=True)
+        cv2.imwrite(str(place / f"{i}{suffix}"), pixels)
+        if task == "seg":
+            label_map(folder / f"labels/{i}.png", (0, 1))
+    assert new(task, folder) == 2
+    told = capsys.readouterr().err.strip()
+    assert what in told
+    assert re.search(rf"[01]{suffix} has", told)
+    assert "docs/own-data.md#pictures-that-are-not-rgb" in told
+    assert "\n" not in told
+    assert not (folder.parent / "chess.py").exists()
+
+
+def test_what_is_no_picture_is_named(folder, capsys):
+    chess_of(folder)
+    (folder / "b.jpg").write_bytes(b"none")
+    assert new("det", folder) == 2
+    assert "b.jpg is no picture that OpenCV reads" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "1"])
+def test_pictures_of_which_nothing_is_lost_are_taken(mode, folder):
+    """Grey, palettes, and four channels of which the last is opaque throughout."""
+    for i in range(2):
+        picture(folder / f"images/{i}.png")
+        Image.open(folder / f"images/{i}.png").convert(mode).save(folder / f"images/{i}.png")
+        label_map(folder / f"labels/{i}.png", (0, 1))
+    assert new("seg", folder) == 0
 
 
 def label_map(path, values):
