@@ -84,9 +84,23 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 train_cfg = dict(_delete_=True, type="EpochBasedTrainLoop", max_epochs=epochs, val_interval=5)
+warm_up = epochs / 20
 param_scheduler = [
-    dict(type="LinearLR", start_factor=1e-6, begin=0, end=1, convert_to_iter_based=True),
-    dict(type="PolyLR", eta_min=0.0, power=1.0, begin=1, end=epochs, convert_to_iter_based=True),
+    dict(
+        type="mmfastervit.WarmUpLR",
+        start_factor=1e-6,
+        begin=0,
+        end=warm_up,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type="PolyLR",
+        eta_min=0.0,
+        power=1.0,
+        begin=warm_up,
+        end=epochs,
+        convert_to_iter_based=True,
+    ),
 ]
 auto_scale_lr = dict(enable=True)  # the recipe's rate is for 16 images a step
 default_hooks = dict(

@@ -3,12 +3,15 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
-from mmengine.registry import DATASETS, init_default_scope
+from mmengine.hooks import ParamSchedulerHook
+from mmengine.registry import DATASETS, PARAM_SCHEDULERS, init_default_scope
 from PIL import Image
 from support.pages import ROOT
 
@@ -414,15 +417,73 @@ def test_a_written_config_trains_and_is_tested(task, tmp_path, monkeypatch):
     assert (tmp_path / "work_dirs/shapes/epoch_1.pth").is_file()
 
 
+def template(name, tmp_path, **values) -> Config:
+    """A template with other values in its first lines."""
+    text = (ROOT / f"configs/own/{name}.py").read_text()
+    for key, value in values.items():
+        text = re.sub(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.M)
+    file = tmp_path / f"{name}.py"
+    file.write_text(text.replace('_base_ = "../', f'_base_ = "{ROOT}/configs/'))
+    return Config.fromfile(file)
+
+
+def rates(cfg, epochs, length) -> list[float]:
+    """The rate of each iteration, as a share of the whole, as mmengine's schedulers set it."""
+    init_default_scope(cfg.default_scope)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    built = [
+        PARAM_SCHEDULERS.build(one, default_args=dict(optimizer=optimizer, epoch_length=length))
+        for one in cfg.param_scheduler
+    ]
+    runner, hook, found = SimpleNamespace(param_schedulers=built), ParamSchedulerHook(), []
+    for _ in range(epochs):
+        for i in range(length):
+            found.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            hook.after_train_iter(runner, i)
+        hook.after_train_epoch(runner)
+    return found
+
+
+@pytest.mark.parametrize("name", ["boxes", "masks", "labels"])
+@pytest.mark.parametrize("epochs", [1, 2, 3, 12, 24, 200])
+def test_the_rate_rises_to_the_whole_and_ends_low(name, epochs, tmp_path):
+    """Whatever the number of epochs is, and of iterations in one."""
+    cfg = template(name, tmp_path, epochs=epochs)
+    for length in (1, 2, 3, 30, 49):
+        found, warm_up = rates(cfg, epochs, length), int(epochs / 20 * length)
+        assert max(found) == pytest.approx(1)
+        assert found.index(max(found)) <= warm_up
+        assert found[: max(1, warm_up)] == sorted(found[: max(1, warm_up)])
+        if warm_up > 1:
+            assert found[0] < 0.01, "it is a warm-up"
+        if len(found) > 1 and (name == "labels" or epochs > 1):
+            assert found[-1] <= 0.11
+
+
+@pytest.mark.parametrize(
+    ("scale", "crop"),
+    [((2048, 512), 512), ((64, 64), 64), ((96, 70), 96), ((1333, 800), 512), ((511, 500), 512)],
+)
+def test_crops_are_no_larger_than_the_pictures_need(scale, crop, tmp_path):
+    cfg = template("labels", tmp_path, image_scale=scale)
+    assert cfg.crop_size == cfg.model.data_preprocessor.size == (crop, crop)
+    assert cfg.train_pipeline[3].crop_size == (crop, crop)
+
+
+def test_label_maps_of_large_photos_are_made_smaller_as_those_with_boxes_are(folder):
+    for i in range(2):
+        picture(folder / f"images/{i}.jpg", (1500, 3000))
+        label_map(folder / f"labels/{i}.png", (0, 1))
+    assert new("seg", folder) == 0
+    assert Config.fromfile("chess.py").image_scale == (1333, 666)
+
+
 @pytest.mark.parametrize(
     ("epochs", "falls"), [(1, [1, 2]), (2, [1, 2]), (3, [2, 3]), (12, [8, 11]), (24, [16, 22])]
 )
 def test_the_rate_falls_inside_the_run_and_not_twice_at_once(epochs, falls, tmp_path):
     """A run of one epoch has its whole rate: steps at 0 would make it a hundredth."""
-    for template in ("boxes", "masks"):
-        text = (ROOT / f"configs/own/{template}.py").read_text()
-        text = re.sub(r"^epochs = .*$", f"epochs = {epochs}", text, flags=re.M)
-        text = text.replace('_base_ = "../', f'_base_ = "{ROOT}/configs/')
-        file = tmp_path / f"{template}.py"
-        file.write_text(text)
-        assert Config.fromfile(file).param_scheduler[1].milestones == falls
+    for name in ("boxes", "masks"):
+        cfg = template(name, tmp_path, epochs=epochs)
+        assert cfg.param_scheduler[1].milestones == falls
