@@ -11,7 +11,7 @@ _base_ = "../seg/upernet_fastervit-0_8xb2-160k_ade20k-512x512.py"
 num_classes = len(classes)
 crop_size = (min(512, -(-min(image_scale) // 32) * 32),) * 2  # no larger than pictures are
 picture_suffix, label_suffix = ".jpg", ".png"
-lists = dict(train="", val="")  # files of names, one a line, without the suffix; "": all pictures
+lists = dict(train="", val="")  # files with a name a line, no suffix; "": all there are
 palette = [[37 * i % 256, 97 * i % 256, 173 * i % 256] for i in range(num_classes)]
 metainfo = dict(classes=classes, palette=palette)
 model = dict(

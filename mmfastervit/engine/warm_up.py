@@ -45,13 +45,9 @@ class WarmUpLR(LinearLR):
             ValueError: ``by_epoch`` is false.
         """
         if not by_epoch:
-            raise ValueError(
-                "convert_to_iter_based=True takes by_epoch=True: leave one of them out"
-            )
+            raise ValueError("convert_to_iter_based=True takes by_epoch=True, not False")
         first, last = int(begin * epoch_length), int(end * epoch_length)
-        if (
-            last - first < 2
-        ):  # the first iteration has `start_factor`, the second is the first to rise
+        if last - first < 2:  # the first iteration has `start_factor`, and the second rises
             last, start_factor = first + 1, 1.0
         return cls(
             *args, begin=first, end=last, start_factor=start_factor, by_epoch=False, **options

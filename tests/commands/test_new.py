@@ -387,6 +387,16 @@ def test_pictures_without_maps_are_named_and_not_passed_over(folder, capsys):
     assert "such as 2" in told
 
 
+def test_further_pairs_are_told(folder, capsys):
+    labelled(folder)
+    for i in range(2):
+        picture(folder / f"images/test/{i}.jpg")
+        label_map(folder / f"annotations/test/{i}.png", (0, 1))
+    assert new("seg", folder) == 0
+    assert "passed over, with label maps: images/test\n" in capsys.readouterr().out
+    assert Config.fromfile("chess.py").files.val[0] == "images/validation"
+
+
 def test_coloured_maps_are_refused(folder, capsys):
     labelled(folder)
     picture(folder / "annotations/validation/2.png")

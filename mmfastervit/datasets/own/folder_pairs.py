@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from .places import MAPS, PICTURES, files_in, folders_of, is_validation
+from .places import MAPS, PICTURES, files_in, folders_of, is_validation, words_of
 
 _OF_MAPS = {
     *("label", "labels", "map", "maps", "mask", "masks", "ann", "anns", "annotation"),
@@ -35,19 +35,20 @@ class FolderPair:
     missing: tuple[str, ...] = ()
 
 
-def find_pairs(folder: Path) -> dict[str, FolderPair]:
-    """The first pair to train on and the first to evaluate on, as ``train`` and ``val``.
+def find_pairs(folder: Path) -> tuple[dict[str, FolderPair], list[FolderPair]]:
+    """The first pair to train on and the first to evaluate on, as ``train`` and ``val``; others.
 
     What a folder's name says goes before what its files look like: pictures of one channel may have
     few values too. Pictures to train on and to evaluate on may have the same names: maps for the
-    same of the two go first.
+    same of the two go first, and a set to test on is the last to evaluate on.
 
     Raises:
         ValueError: A split has no other pair than one where some pictures have no map.
     """
     whole: dict[str, FolderPair] = {}
     in_part: dict[str, FolderPair] = {}
-    for pair in _all_pairs(folder):
+    pairs = sorted(_all_pairs(folder), key=lambda one: "test" in words_of(folder, one.pictures))
+    for pair in pairs:
         split = "val" if is_validation(folder, pair.pictures) else "train"
         (in_part if pair.missing else whole).setdefault(split, pair)
     for split, pair in in_part.items():
@@ -56,7 +57,7 @@ def find_pairs(folder: Path) -> dict[str, FolderPair]:
                 f"{pair.maps} has no label map for {len(pair.missing)} of the pictures in "
                 f"{pair.pictures}, such as {pair.missing[0]}: add them, or take the pictures out"
             )
-    return whole
+    return whole, [pair for pair in pairs if not pair.missing and pair not in whole.values()]
 
 
 def _all_pairs(folder: Path) -> Iterable[FolderPair]:

@@ -11,7 +11,7 @@ from PIL import Image
 from .data import OwnData, usual_size
 from .folder_pairs import ONE_CHANNEL, FolderPair, find_pairs
 from .pictures import check_pictures
-from .places import MAPS, PARTS, PICTURES, VALIDATION, below, files_in, parted, sample
+from .places import MAPS, PARTS, PICTURES, VALIDATION, below, files_in, listed, parted, sample
 
 _IGNORED = 255
 _SPLITS = ("train", "val")
@@ -32,7 +32,7 @@ def find_labels(folder: Path, val_share: float = 0.2) -> OwnData:
         FileNotFoundError: There are no such folders.
         ValueError: The pictures or the maps are not what a run needs; the message says what to do.
     """
-    pairs = find_pairs(folder)
+    pairs, others = find_pairs(folder)
     if "train" not in pairs:
         there = ", ".join(pairs) or "none"
         raise FileNotFoundError(
@@ -60,7 +60,15 @@ def find_labels(folder: Path, val_share: float = 0.2) -> OwnData:
         len(train),
         further={"picture_suffix, label_suffix": suffixes, "lists": lists},
         parts=parts,
+        remark=_passed_over(folder, others),
     )
+
+
+def _passed_over(folder: Path, others: Sequence[FolderPair]) -> str:
+    """A config has one pair of folders to train on and one to evaluate on."""
+    if not others:
+        return ""
+    return f"passed over, with label maps: {listed(folder, [pair.pictures for pair in others])}"
 
 
 def _maps_of(pair: FolderPair) -> list[Path]:

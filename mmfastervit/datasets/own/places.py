@@ -46,12 +46,17 @@ def listed(folder: Path, paths: Iterable[Path]) -> str:
     return ", ".join(below(folder, path) for path in paths)
 
 
-def is_validation(folder: Path, path: Path) -> bool:
-    """Whether a word of the path says that its data are to evaluate on."""
+def words_of(folder: Path, path: Path) -> set[str]:
+    """The words of a path from ``folder`` on, in small letters."""
     words = "/".join(path.relative_to(folder).parts).lower()
     for sign in "/_-. 0123456789":
         words = words.replace(sign, " ")
-    return any(word in VALIDATION for word in words.split())
+    return set(words.split())
+
+
+def is_validation(folder: Path, path: Path) -> bool:
+    """Whether a word of the path says that its data are to evaluate on."""
+    return not words_of(folder, path).isdisjoint(VALIDATION)
 
 
 def parted(items: Sequence[Item], share: float) -> tuple[list[Item], list[Item]]:
