@@ -88,9 +88,9 @@ def _coco(path: Path) -> dict | None:
 
 
 _NEEDED: dict[str, dict[str, tuple[type, ...]]] = {
-    "images": {"id": (int, str), "file_name": (str,)},
-    "categories": {"id": (int, str), "name": (str,)},
-    "annotations": {"image_id": (int, str)},
+    "images": {"id": (int, float, str), "file_name": (str,)},
+    "categories": {"name": (str,)},
+    "annotations": {"image_id": (int, float, str)},
 }
 
 
