@@ -12,6 +12,7 @@ from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_CONSTRUCTORS
 from mmengine.registry import OPTIM_WRAPPERS as ROOT_OPTIM_WRAPPERS
+from mmengine.registry import PARAM_SCHEDULERS as ROOT_PARAM_SCHEDULERS
 from mmengine.registry import RUNNERS as ROOT_RUNNERS
 from mmengine.registry import Registry
 from mmengine.registry.build_functions import build_runner_from_cfg
@@ -36,6 +37,12 @@ OPTIM_WRAPPERS = Registry(
     parent=ROOT_OPTIM_WRAPPERS,
     scope="mmfastervit",
     locations=["mmfastervit.engine.precision"],
+)
+PARAM_SCHEDULERS = Registry(
+    "parameter scheduler",
+    parent=ROOT_PARAM_SCHEDULERS,
+    scope="mmfastervit",
+    locations=["mmfastervit.engine.warm_up"],
 )
 RUNNERS = Registry(
     "runner",

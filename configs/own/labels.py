@@ -9,8 +9,9 @@ epochs = 100
 _base_ = "../seg/upernet_fastervit-0_8xb2-160k_ade20k-512x512.py"
 
 num_classes = len(classes)
-crop_size = (512, 512)
+crop_size = (min(512, -(-min(image_scale) // 32) * 32),) * 2  # no larger than pictures are
 picture_suffix, label_suffix = ".jpg", ".png"
+lists = dict(train="", val="")  # files with a name a line, no suffix; "": all there are
 palette = [[37 * i % 256, 97 * i % 256, 173 * i % 256] for i in range(num_classes)]
 metainfo = dict(classes=classes, palette=palette)
 model = dict(
@@ -66,6 +67,7 @@ train_dataloader = dict(
     drop_last=True,  # batch normalisation takes no batch of one
     dataset=dict(
         **common,
+        ann_file=lists["train"],
         data_prefix=dict(img_path=files["train"][0], seg_map_path=files["train"][1]),
         pipeline=train_pipeline,
     ),
@@ -74,6 +76,7 @@ val_dataloader = dict(
     batch_size=1,
     dataset=dict(
         **common,
+        ann_file=lists["val"],
         data_prefix=dict(img_path=files["val"][0], seg_map_path=files["val"][1]),
         pipeline=test_pipeline,
     ),
@@ -81,9 +84,23 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 train_cfg = dict(_delete_=True, type="EpochBasedTrainLoop", max_epochs=epochs, val_interval=5)
+warm_up = epochs / 20
 param_scheduler = [
-    dict(type="LinearLR", start_factor=1e-6, begin=0, end=1, convert_to_iter_based=True),
-    dict(type="PolyLR", eta_min=0.0, power=1.0, begin=1, end=epochs, convert_to_iter_based=True),
+    dict(
+        type="mmfastervit.WarmUpLR",
+        start_factor=1e-6,
+        begin=0,
+        end=warm_up,
+        convert_to_iter_based=True,
+    ),
+    dict(
+        type="PolyLR",
+        eta_min=0.0,
+        power=1.0,
+        begin=warm_up,
+        end=epochs,
+        convert_to_iter_based=True,
+    ),
 ]
 auto_scale_lr = dict(enable=True)  # the recipe's rate is for 16 images a step
 default_hooks = dict(

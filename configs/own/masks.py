@@ -55,7 +55,13 @@ train_cfg = dict(max_epochs=epochs)
 first = max(1, epochs * 2 // 3)  # the rate falls here, and
 second = max(first + 1, epochs * 11 // 12)  # here; of one epoch, not at all
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.001, begin=0, end=1, convert_to_iter_based=True),
+    dict(
+        type="mmfastervit.WarmUpLR",
+        start_factor=0.001,
+        begin=0,
+        end=epochs / 20,
+        convert_to_iter_based=True,
+    ),
     dict(type="MultiStepLR", begin=0, end=epochs, milestones=[first, second]),
 ]
 auto_scale_lr = dict(enable=True)  # the recipe's rate is for 16 images a step

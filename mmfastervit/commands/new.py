@@ -2,7 +2,8 @@
 
 det takes a file or two in COCO's format, with boxes or masks, and the pictures that they list; a
 single file is parted into one to train on and one to evaluate on, written beside it. seg takes
-folders of pictures and of label maps with the same names.
+folders of pictures and of label maps with the same names; where there are none to evaluate on, two
+lists of names, written into DIR, part them. Your files stay as they are.
 
 Examples:
     mmfastervit new det data/cells
@@ -12,6 +13,7 @@ Examples:
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any
 
 from mmfastervit.config.templates import filled
 from mmfastervit.datasets.own import OwnData, find_instances, find_labels, write_parts
@@ -30,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=float,
         default=0.2,
         metavar="SHARE",
-        help="of the images of a single COCO file, for evaluation (default: 0.2)",
+        help="of the pictures, for evaluation, where there are none for it (default: 0.2)",
     )
     parser.add_argument("--out", type=Path, metavar="FILE.py", help="default: ./NAME_OF_DIR.py")
     parser.add_argument("--force", action="store_true", help="replace FILE.py if it is there")
@@ -50,7 +52,7 @@ def prepare(arguments: Namespace) -> tuple[OwnData, Path, Path]:
     if arguments.task == "seg":
         if arguments.train or arguments.val:
             raise ValueError("--train and --val are for det")
-        return find_labels(folder), folder, out
+        return find_labels(folder, arguments.val_share), folder, out
     found = find_instances(folder, arguments.train, arguments.val, arguments.val_share)
     return found, folder, out
 
@@ -58,18 +60,19 @@ def prepare(arguments: Namespace) -> tuple[OwnData, Path, Path]:
 def run(prepared: tuple[OwnData, Path, Path]) -> int:
     """Write the config and say what stands in it."""
     data, folder, out = prepared
-    values = dict(
+    values: dict[str, Any] = dict(
         data_root=f"{folder.as_posix()}/",
         classes=data.classes,
         files=data.files,
         image_scale=data.image_scale,
         epochs=data.epochs,
+        **data.further,
     )
-    if data.suffixes:
-        values["picture_suffix, label_suffix"] = data.suffixes
     write_parts(data)
     with written_whole(out) as file:
         file.write_text(filled(data.template, values, out), encoding="utf-8")
+    if data.remark:
+        print(data.remark)
     print(
         f"{out}: {data.template}; classes: {', '.join(data.classes)}; pictures to train on: "
         f"{data.images}; epochs: {data.epochs}\n"

@@ -10,7 +10,7 @@ from .coco_entries import named
 from .coco_objects import Objects
 from .findings import Finding, some
 from .folders import Folders
-from .pictures import Opening, Picture, may_be_turned, mismatch, try_picture
+from .pictures import Opening, Picture, may_be_turned, mismatch, remark_dropped, try_picture
 from .pipeline import image_decoding
 from .sources import Source
 
@@ -109,6 +109,7 @@ def _check_read(path: Path, read: list[tuple[_Listed, Picture | str]]) -> Iterat
         )
     pictures = [(one, picture) for one, picture in read if isinstance(picture, Picture)]
     yield from _check_sizes(path, pictures)
+    yield from remark_dropped(str(path), ((one.path, picture) for one, picture in pictures))
     turned = [(one, p) for one, p in pictures if may_be_turned(p) and _fits(one, p)]
     if turned:
         yield Finding(

@@ -13,6 +13,10 @@ import mmcv
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from mmfastervit.pixels import dropped
+
+from .findings import Finding, some
+
 _ENDS = (b"\xff\xd9", b"IEND\xaeB`\x82")  # of a whole JPEG and a whole PNG
 _ORIENTATION = 274  # EXIF's number of this entry
 QUARTER_TURNS = (5, 6, 7, 8)  # orientations that swap width and height
@@ -83,11 +87,13 @@ class Picture:
         size: Width and height in pixels, as the run gets them.
         orientation: EXIF's number: 1 for upright, 5 to 8 for a quarter turn.
         is_jpeg: Whether the file is a JPEG, whatever its name.
+        dropped: The depth and channels of the file, where a run loads fewer; '' otherwise.
     """
 
     size: tuple[int, int]
     orientation: int
     is_jpeg: bool
+    dropped: str = ""
 
 
 def decode(path: Path, decoding: Decoding) -> tuple[np.ndarray, Picture]:
@@ -113,7 +119,8 @@ def decode(path: Path, decoding: Decoding) -> tuple[np.ndarray, Picture]:
     if array is None or array.ndim < 2:
         raise Unreadable("is no picture that can be decoded")
     size = array.shape[1], array.shape[0]
-    return array, Picture(size, orientation, content.startswith(b"\xff\xd8"))
+    lost = dropped(content, array) if decoding.flag.startswith("color") else ""  # grey is asked for
+    return array, Picture(size, orientation, content.startswith(b"\xff\xd8"), lost)
 
 
 def try_picture(path: Path, decoding: Decoding) -> Picture | str:
@@ -168,3 +175,18 @@ def may_be_turned(picture: Picture) -> bool:
     """Whether EXIF data turn or mirror it, so that a label of its size may not fit all the same."""
     square = picture.size[0] == picture.size[1]
     return picture.orientation in (2, 3, 4) or (square and picture.orientation in QUARTER_TURNS)
+
+
+def remark_dropped(place: str, pictures: Iterable[tuple[Path, Picture]]) -> Iterator[Finding]:
+    """A remark on pictures of which the loader drops depth or channels."""
+    lost = [(path, picture) for path, picture in pictures if picture.dropped]
+    if lost:
+        yield Finding(
+            place,
+            "loaded as 8 bits and 3 channels, of more in the file; "
+            "LoadImageFromFile(color_type='unchanged') keeps them (docs/own-data.md)",
+            subject="image",
+            count=len(lost),
+            examples=some(f"{path}: {picture.dropped}" for path, picture in lost),
+            is_fault=False,
+        )

@@ -12,7 +12,7 @@ from .folders import Folders
 from .heads import ignored_value
 from .label_maps import LabelMap, Meaning, NoMap, check_maps, meaning_of, read_map
 from .pairs import Pairs, check_pairs, find_pairs, setting
-from .pictures import Opening, Picture, may_be_turned, mismatch, try_picture
+from .pictures import Opening, Picture, may_be_turned, mismatch, remark_dropped, try_picture
 from .pipeline import image_decoding, map_decoding
 from .sources import Source
 
@@ -86,6 +86,8 @@ def _check_images(place: str, opened: list[_Opened]) -> Iterator[Finding]:
             accepted="a whole picture that OpenCV reads",
             remedy="copy the files again, or take the images out",
         )
+    pictures = [(path, picture) for path, picture, _ in opened if isinstance(picture, Picture)]
+    yield from remark_dropped(place, pictures)
     turned = [
         (path, picture)
         for path, picture, label in opened

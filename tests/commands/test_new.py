@@ -2,10 +2,16 @@
 
 import json
 import re
+from pathlib import Path
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.hooks import ParamSchedulerHook
+from mmengine.registry import DATASETS, PARAM_SCHEDULERS, init_default_scope
 from PIL import Image
 from support.pages import ROOT
 
@@ -185,6 +191,219 @@ def test_names_of_labels_come_from_a_file_that_must_name_all(folder, capsys):
     assert "2 classes" in capsys.readouterr().err
 
 
+def chess_of(folder, change=lambda content: None, masks=True):
+    """A single COCO file of two pictures, four objects, changed before it is written."""
+    coco(folder / "all.json", ["a.jpg", "b.jpg"], masks)
+    for name in ("a.jpg", "b.jpg"):
+        picture(folder / name)
+    content = json.loads((folder / "all.json").read_text())
+    change(content)
+    (folder / "all.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["images"][1].pop("file_name"), r"images\[1\] \(id 1\) has no 'file_name'"),
+        (lambda c: c["images"][1].update(file_name=7), "has the 'file_name' 7: str is accepted"),
+        (lambda c: c["images"][1].pop("id"), "has no 'id'"),
+        (lambda c: c["categories"].clear(), "'categories' is empty"),
+        (lambda c: c["categories"][0].pop("name"), "has no 'name'"),
+        (lambda c: c["annotations"][0].pop("image_id"), "has no 'image_id'"),
+        (lambda c: c["annotations"].append(3), "is no object with keys, but 3"),
+    ],
+)
+def test_entries_that_lack_what_is_read_are_named_in_a_line(change, message, folder, capsys):
+    chess_of(folder, change)
+    before = contents(folder)
+    assert new("det", folder) == 2
+    told = capsys.readouterr().err.strip()
+    assert re.search(message, told), told
+    assert "all.json" in told
+    assert "\n" not in told
+    assert contents(folder) == before
+
+
+def test_objects_without_masks_are_counted(folder, capsys):
+    chess_of(folder, lambda c: c["annotations"][3].pop("segmentation"))
+    assert new("det", folder) == 0
+    assert "1 of 4 objects has no mask: boxes\n" in capsys.readouterr().out
+    assert "mask_head" not in Config.fromfile("chess.py").model.roi_head
+
+
+def test_one_file_is_not_for_training_and_evaluation(folder, capsys):
+    chess_of(folder)
+    assert new("det", folder, "--train", "all.json", "--val", "./all.json") == 2
+    assert "name the same file" in capsys.readouterr().err
+
+
+DEEP = np.random.default_rng(0).integers(0, 4096, (64, 96), dtype=np.uint16)
+FOUR = np.random.default_rng(0).integers(0, 256, (64, 96, 4), dtype=np.uint8)
+RUINED = [
+    (".png", DEEP, "16 bits and 1 channel,"),
+    (".png", np.stack([DEEP] * 3, -1), "16 bits and 3 channels,"),
+    (".png", FOUR, "8 bits and 4 channels,"),
+    (".tif", FOUR, "8 bits and 4 channels,"),
+    (".tif", np.stack([DEEP] * 4, -1), "16 bits and 4 channels,"),
+]
+
+
+@pytest.mark.parametrize("task", ["det", "seg"])
+@pytest.mark.parametrize(("suffix", "pixels", "what"), RUINED)
+def test_pictures_that_the_loader_would_ruin_are_refused(
+    task, suffix, pixels, what, folder, capsys
+):
+    if task == "det":
+        chess_of(folder, lambda c: [i.update(file_name=f"{i['id']}{suffix}") for i in c["images"]])
+    for i in range(2):
+        place = folder if task == "det" else folder / "images"
+        place.mkdir(exist_ok=True, parents=True)
+        cv2.imwrite(str(place / f"{i}{suffix}"), pixels)
+        if task == "seg":
+            label_map(folder / f"labels/{i}.png", (0, 1))
+    assert new(task, folder) == 2
+    told = capsys.readouterr().err.strip()
+    assert what in told
+    assert re.search(rf"[01]{suffix} has", told)
+    assert "docs/own-data.md#pictures-that-are-not-rgb" in told
+    assert "\n" not in told
+    assert not (folder.parent / "chess.py").exists()
+
+
+def test_what_is_no_picture_is_named(folder, capsys):
+    chess_of(folder)
+    (folder / "b.jpg").write_bytes(b"none")
+    assert new("det", folder) == 2
+    assert "b.jpg is no picture that OpenCV reads" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "1"])
+def test_pictures_of_which_nothing_is_lost_are_taken(mode, folder):
+    """Grey, palettes, and four channels of which the last is opaque throughout."""
+    for i in range(2):
+        picture(folder / f"images/{i}.png")
+        Image.open(folder / f"images/{i}.png").convert(mode).save(folder / f"images/{i}.png")
+        label_map(folder / f"labels/{i}.png", (0, 1))
+    assert new("seg", folder) == 0
+
+
+def label_map(path, values):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.resize(values, (64, 96)).astype(np.uint8)).save(path)
+
+
+def contents(folder) -> dict:
+    """All files, to see that none was changed."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_masks_of_0_and_255_are_refused_with_advice_that_helps(folder, capsys):
+    """255 is ignored: a single class would be learned, which is everywhere."""
+    labelled(folder, values=(0, 255))
+    assert new("seg", folder) == 2
+    told = capsys.readouterr().err.strip()
+    assert "\n" not in told
+    assert "255 is ignored" in told
+    advice = re.search(r"(Image\.fromarray.*save\(file\))", told)[1]
+    for file in folder.rglob("*.png"):
+        exec(advice, dict(Image=Image, np=np, file=file))
+    assert new("seg", folder) == 0
+    assert Config.fromfile("chess.py").classes == ("class_0", "class_1")
+
+
+def test_maps_without_any_object_are_refused(folder, capsys):
+    labelled(folder, values=(0,))
+    assert new("seg", folder) == 2
+    assert "hold 0 alone" in capsys.readouterr().err
+
+
+def test_pictures_of_two_endings_are_counted_and_refused(folder, capsys):
+    """mmseg would take those of the first ending and leave out the others."""
+    labelled(folder)
+    for path in (folder / "images/training").glob("[12].jpg"):
+        picture(path.with_suffix(".png"))
+        path.unlink()
+    assert new("seg", folder) == 2
+    assert "4 .jpg, 2 .png" in capsys.readouterr().err
+    assert not (folder.parent / "chess.py").exists()
+
+
+@pytest.mark.parametrize("split", ["training", "validation"])
+def test_classes_are_those_of_all_maps_of_both_sets(split, folder):
+    labelled(folder)
+    for i in range(3, 60):
+        picture(folder / f"images/{split}/{i}.jpg", (8, 8))
+        label_map(folder / f"annotations/{split}/{i}.png", 1)
+    label_map(folder / f"annotations/{split}/{59}.png", 7)  # by name after more than fifty
+    assert new("seg", folder) == 0
+    assert len(Config.fromfile("chess.py").classes) == 8
+
+
+@pytest.mark.parametrize(
+    ("pictures", "maps"),
+    [("images/{}", "labels/{}"), ("{}/img", "{}/ann"), ("{}", "{}_semantic"), ("{}", "Masks/{}")],
+)
+def test_grey_pictures_are_told_from_maps_by_the_names_of_folders(pictures, maps, folder):
+    """Both are PNG files of one channel and few values."""
+    for split in ("train", "val"):
+        for i in range(2):
+            label_map(folder / pictures.format(split) / f"{i}.png", range(0, 180, 3))
+            label_map(folder / maps.format(split) / f"{i}.png", (0, 1))
+    assert new("seg", folder) == 0
+    cfg = Config.fromfile("chess.py")
+    assert cfg.files.train == (pictures.format("train"), maps.format("train"))
+    assert cfg.files.val == (pictures.format("val"), maps.format("val"))
+    assert len(cfg.classes) == 2
+
+
+def test_a_single_pair_of_folders_is_parted_by_lists_always_alike(folder):
+    for i in range(10):
+        picture(folder / f"images/{i}.jpg")
+        label_map(folder / f"labels/{i}.png", (0, 1))
+    before = contents(folder)
+    assert new("seg", folder, "--val-share", "0.3") == 0
+    cfg = Config.fromfile("chess.py")
+    init_default_scope("mmseg")
+    sets = [
+        DATASETS.build(dict(one.dataset, pipeline=[]))
+        for one in (cfg.train_dataloader, cfg.val_dataloader)
+    ]
+    names = [{one["img_path"] for one in part} for part in (s.load_data_list() for s in sets)]
+    assert [len(part) for part in names] == [7, 3]
+    assert len(names[0] | names[1]) == 10
+    assert all(Path(one["seg_map_path"]).is_file() for s in sets for one in s.load_data_list())
+    after = contents(folder)
+    assert {path: after[path] for path in before} == before
+    assert new("seg", folder, "--force", "--val-share", "0.3") == 0
+    assert contents(folder) == after
+
+
+def test_pictures_without_maps_are_named_and_not_passed_over(folder, capsys):
+    labelled(folder)
+    (folder / "annotations/validation/2.png").unlink()
+    assert new("seg", folder) == 2
+    told = capsys.readouterr().err
+    assert "no label map for 1 of the pictures" in told
+    assert "such as 2" in told
+
+
+def test_further_pairs_are_told(folder, capsys):
+    labelled(folder)
+    for i in range(2):
+        picture(folder / f"images/test/{i}.jpg")
+        label_map(folder / f"annotations/test/{i}.png", (0, 1))
+    assert new("seg", folder) == 0
+    assert "passed over, with label maps: images/test\n" in capsys.readouterr().out
+    assert Config.fromfile("chess.py").files.val[0] == "images/validation"
+
+
+def test_coloured_maps_are_refused(folder, capsys):
+    labelled(folder)
+    picture(folder / "annotations/validation/2.png")
+    assert new("seg", folder) == 2
+    assert "validation/2.png is no label map" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["boxes", "masks", "labels"])
 def test_a_written_config_trains_and_is_tested(task, tmp_path, monkeypatch):
@@ -202,11 +421,72 @@ def test_a_written_config_trains_and_is_tested(task, tmp_path, monkeypatch):
     assert new("seg" if task == "labels" else "det", "shapes") == 0
     epochs = ["--cfg-options", "model.backbone.init_cfg=None", "train_cfg.max_epochs=1"]
     epochs += ["train_cfg.val_interval=1", "default_hooks.checkpoint.interval=1"]
-    small = ["crop_size=(64,64)"] if task == "labels" else []
     with pytest.raises(SystemExit) as ended:
-        main("train", ["shapes.py", *epochs, *small])
+        main("train", ["shapes.py", *epochs])
     assert ended.value.code == 0
     assert (tmp_path / "work_dirs/shapes/epoch_1.pth").is_file()
+
+
+def template(name, tmp_path, **values) -> Config:
+    """A template with other values in its first lines."""
+    text = (ROOT / f"configs/own/{name}.py").read_text()
+    for key, value in values.items():
+        text = re.sub(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.M)
+    file = tmp_path / f"{name}.py"
+    file.write_text(text.replace('_base_ = "../', f'_base_ = "{ROOT}/configs/'))
+    return Config.fromfile(file)
+
+
+def rates(cfg, epochs, length) -> list[float]:
+    """The rate of each iteration, as a share of the whole, as mmengine's schedulers set it."""
+    init_default_scope(cfg.default_scope)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    built = [
+        PARAM_SCHEDULERS.build(one, default_args=dict(optimizer=optimizer, epoch_length=length))
+        for one in cfg.param_scheduler
+    ]
+    runner, hook, found = SimpleNamespace(param_schedulers=built), ParamSchedulerHook(), []
+    for _ in range(epochs):
+        for i in range(length):
+            found.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            hook.after_train_iter(runner, i)
+        hook.after_train_epoch(runner)
+    return found
+
+
+@pytest.mark.parametrize("name", ["boxes", "masks", "labels"])
+@pytest.mark.parametrize("epochs", [1, 2, 3, 12, 24, 200])
+def test_the_rate_rises_to_the_whole_and_ends_low(name, epochs, tmp_path):
+    """Whatever the number of epochs is, and of iterations in one."""
+    cfg = template(name, tmp_path, epochs=epochs)
+    for length in (1, 2, 3, 30, 49):
+        found, warm_up = rates(cfg, epochs, length), int(epochs / 20 * length)
+        assert max(found) == pytest.approx(1)
+        assert found.index(max(found)) <= warm_up
+        assert found[: max(1, warm_up)] == sorted(found[: max(1, warm_up)])
+        if warm_up > 1:
+            assert found[0] < 0.01, "it is a warm-up"
+        if len(found) > 1 and (name == "labels" or epochs > 1):
+            assert found[-1] <= 0.11
+
+
+@pytest.mark.parametrize(
+    ("scale", "crop"),
+    [((2048, 512), 512), ((64, 64), 64), ((96, 70), 96), ((1333, 800), 512), ((511, 500), 512)],
+)
+def test_crops_are_no_larger_than_the_pictures_need(scale, crop, tmp_path):
+    cfg = template("labels", tmp_path, image_scale=scale)
+    assert cfg.crop_size == cfg.model.data_preprocessor.size == (crop, crop)
+    assert cfg.train_pipeline[3].crop_size == (crop, crop)
+
+
+def test_label_maps_of_large_photos_are_made_smaller_as_those_with_boxes_are(folder):
+    for i in range(2):
+        picture(folder / f"images/{i}.jpg", (1500, 3000))
+        label_map(folder / f"labels/{i}.png", (0, 1))
+    assert new("seg", folder) == 0
+    assert Config.fromfile("chess.py").image_scale == (1333, 666)
 
 
 @pytest.mark.parametrize(
@@ -214,10 +494,6 @@ def test_a_written_config_trains_and_is_tested(task, tmp_path, monkeypatch):
 )
 def test_the_rate_falls_inside_the_run_and_not_twice_at_once(epochs, falls, tmp_path):
     """A run of one epoch has its whole rate: steps at 0 would make it a hundredth."""
-    for template in ("boxes", "masks"):
-        text = (ROOT / f"configs/own/{template}.py").read_text()
-        text = re.sub(r"^epochs = .*$", f"epochs = {epochs}", text, flags=re.M)
-        text = text.replace('_base_ = "../', f'_base_ = "{ROOT}/configs/')
-        file = tmp_path / f"{template}.py"
-        file.write_text(text)
-        assert Config.fromfile(file).param_scheduler[1].milestones == falls
+    for name in ("boxes", "masks"):
+        cfg = template(name, tmp_path, epochs=epochs)
+        assert cfg.param_scheduler[1].milestones == falls

@@ -112,15 +112,31 @@ def with_palette(data: SmallData) -> None:
         labels.save(data.root / f"maps/{name}.png")
 
 
+def sixteen_bits(data: SmallData) -> None:
+    """Store a picture with values of 12 bits in 16."""
+    values = np.full((30, 40), 999, np.uint16)
+    Image.fromarray(values).save(data.root / "images/a.png")
+    data.content["images"][0]["file_name"] = "a.png"
+
+
+def four_channels(data: SmallData) -> None:
+    """Store the images as PNG, one with a fourth channel that differs from pixel to pixel."""
+    for name in "abc":
+        image = data.open(f"images/{name}.jpg")
+        if name == "a":
+            image.putalpha(Image.linear_gradient("L").resize(image.size))
+        image.save(data.root / f"images/{name}.png")
+        (data.root / f"images/{name}.jpg").unlink()
+
+
 FINE: list[Case] = [
     det("pictures in grey", picture("images/a.jpg", lambda i: i.convert("L"))),
     det("pictures in CMYK", picture("images/a.jpg", lambda i: i.convert("CMYK"))),
     det("pictures with alpha", together(
         lambda d: d.open("images/a.jpg").convert("RGBA").save(d.root / "images/a.png"),
         put("images", 0, file_name="a.png"))),
-    det("pictures of 16 bits", together(
-        lambda d: Image.fromarray(np.full((30, 40), 999, np.uint16)).save(d.root / "images/a.png"),
-        put("images", 0, file_name="a.png"))),
+    det("pictures of 16 bits that are loaded as such", together(sixteen_bits, lambda d: [
+        one["pipeline"][0].update(color_type="unchanged") for one in d.datasets])),
     det("crowds, with run-length codes", each("annotations", beside_crowd)),
     det("a run-length code in letters", mask(code([30, 40], "hb0hb0"))),
     det("links to pictures", linked),
@@ -186,6 +202,8 @@ REMARKS: list[Case] = [
         "no object of: bird"),
     det("a picture that two images name", put("images", 1, file_name="a.jpg"),
         "a `file_name` that another image has too"),
+    det("a picture of 16 bits", sixteen_bits, "a.png: 16 bits and 1 channel",
+        "color_type='unchanged'"),
     det("EXIF data that turn a picture by half", turned("images/a.jpg", 3), "orientation 3"),
     seg("a label map without image", remove("images/a.jpg"), "a.png", "no image in"),
     seg("pictures of another kind beside the images",
@@ -195,5 +213,7 @@ REMARKS: list[Case] = [
         "more than once"),
     seg("a label map of nothing but 255", maps(lambda m: m * 0 + 255, "a"), "maps/a.png",
         "nothing but ignored pixels"),
+    seg("an image of four channels", together(four_channels, dataset(img_suffix=".png")),
+        "a.png: 8 bits and 4 channels", "color_type='unchanged'"),
     seg("EXIF data that turn an image by half", turned("images/a.jpg", 3), "orientation 3"),
 ]  # fmt: skip
