@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from support.zoo import PAGE, ROOT, metafile, with_tables
+from support.zoo import FRONT, PAGE, ROOT, metafile, with_tables
 
 
 @pytest.mark.parametrize("task", ["det", "seg"])
@@ -11,9 +11,11 @@ def test_the_metafile_lists_every_recipe(task):
     assert (ROOT / "configs" / task / "metafile.yml").read_text() == metafile(task)
 
 
-def test_the_tables_list_every_recipe():
+@pytest.mark.parametrize(("path", "names"), [(PAGE, ["det", "seg"]), (FRONT, ["all"])])
+def test_the_tables_list_every_recipe(path, names):
     """After a new recipe: ``python tests/support/zoo.py``."""
-    page = PAGE.read_text()
+    page = path.read_text()
+    assert all(f"<!-- recipes: {name} -->\n" in page for name in names)
     assert with_tables(page) == page
 
 

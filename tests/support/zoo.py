@@ -2,17 +2,18 @@
 
     python tests/support/zoo.py
 
-writes ``configs/*/metafile.yml`` and the tables of ``docs/recipes.md`` anew; tests check that both
-are what this writes.
+writes ``configs/*/metafile.yml`` and the tables of ``docs/recipes.md`` and the README anew; tests
+check that all are what this writes.
 """
 
 import re
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs/recipes.md"
+PAGE, FRONT = ROOT / "docs/recipes.md", ROOT / "README.md"
 LICENCE = "Weights to start from are their authors': non-commercial use only"
 NOT_YET = "not yet"
 HOSTS = {"swin-t": "Swin-T", "convnext-t": "ConvNeXt-T"}  # of HAT, with weights of their own
@@ -181,16 +182,33 @@ def table(task: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def overview() -> str:
+    """The README's table: a row for each method and data, without the recipes themselves."""
+    rows = defaultdict(set)
+    for recipe in (*recipes("det"), *recipes("seg")):
+        if not recipe.host:
+            rows[recipe.method, recipe.data].add(recipe.arch)
+    lines = ["| recipe | data | FasterViT | measured here |", "|---|---|---|---|"]
+    order = [*METHODS]
+    for method, data in sorted(rows, key=lambda row: order.index(row[0])):
+        archs = ", ".join(sorted(rows[method, data]))
+        lines.append(f"| {METHODS[method]} | {DATA[data]} | {archs} | {NOT_YET} |")
+    return "\n".join(lines) + "\n"
+
+
 def with_tables(page: str) -> str:
-    """A page with its tables written anew, each between two comments that name its task."""
-    for task in ("det", "seg"):
-        begin, end = f"<!-- recipes: {task} -->\n", "<!-- end -->"
-        head, _, rest = page.partition(begin)
-        page = head + begin + table(task) + end + rest.partition(end)[2]
+    """A page with the tables that it has written anew, each between two comments that name it."""
+    tables = dict(det=partial(table, "det"), seg=partial(table, "seg"), all=overview)
+    for name, written in tables.items():
+        begin, end = f"<!-- recipes: {name} -->\n", "<!-- end -->"
+        head, found, rest = page.partition(begin)
+        if found:
+            page = head + begin + written() + end + rest.partition(end)[2]
     return page
 
 
 if __name__ == "__main__":
     for folder in ("det", "seg"):
         (ROOT / "configs" / folder / "metafile.yml").write_text(metafile(folder))
-    PAGE.write_text(with_tables(PAGE.read_text()))
+    for written in (PAGE, FRONT):
+        written.write_text(with_tables(written.read_text()))
