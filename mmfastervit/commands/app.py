@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from mmfastervit.engine.options import check_model, load_config
 from mmfastervit.inference.opening import default_device, open_model
 
 from .arguments import WrongRequest, add_config_options, told_as
+from .model_config import config_asked
 
 if TYPE_CHECKING:
     from mmfastervit.app.answering import ModelAnswers
@@ -73,12 +73,7 @@ def prepare(arguments: Namespace) -> _Request:
         raise ValueError(f"--max-upload must be at least 1 (MB), not {arguments.max_upload}")
     if arguments.port is not None:
         check_port(arguments.port)
-    cfg = None
-    if arguments.config:
-        cfg = load_config(arguments.config, arguments.cfg_options)
-        check_model(cfg)
-    elif arguments.cfg_options:
-        raise ValueError("--cfg-options change a config: name it by --config")
+    cfg = config_asked(arguments)
     opened = open_model(cfg, arguments.checkpoint, arguments.device)
     return _Request(ModelAnswers(opened), arguments.score_thr, arguments.port, arguments.max_upload)
 

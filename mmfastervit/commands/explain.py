@@ -17,7 +17,6 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmfastervit.engine.options import check_model, load_config
 from mmfastervit.files import written_whole
 from mmfastervit.hat_sheet import draw_sheet, measure
 from mmfastervit.hat_sheet.cam import load_library
@@ -28,6 +27,7 @@ from mmfastervit.inference.opening import default_device, find_device, open_mode
 from mmfastervit.inference.pictures import ARRAYS, read_picture
 
 from .arguments import WrongRequest, add_config_options, check_writable, told_as
+from .model_config import config_asked
 
 SUFFIXES = (".png", ".svg", ".pdf")
 DPI = 160  # 1600 pixels of width
@@ -107,14 +107,9 @@ def prepare(arguments: Namespace) -> _Request:
     find_device(arguments.device)
     if arguments.cam:
         load_library()
-    cfg = None
-    if arguments.config:
-        cfg = load_config(arguments.config, arguments.cfg_options)
-        check_model(cfg)
-    elif arguments.checkpoint is None:
+    cfg = config_asked(arguments)
+    if cfg is None and arguments.checkpoint is None:
         raise ValueError("name the model by --config, or by --checkpoint of `mmfastervit publish`")
-    elif arguments.cfg_options:
-        raise ValueError("--cfg-options change a config: name it by --config")
     return _Request(cfg, arguments.picture, out, arguments)
 
 

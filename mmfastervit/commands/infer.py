@@ -35,7 +35,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from mmfastervit.engine.options import check_model, load_config
 from mmfastervit.inference.entries import Entry
 from mmfastervit.inference.inputs import Found, count, find_inputs, items
 from mmfastervit.inference.opening import (
@@ -53,6 +52,7 @@ from mmfastervit.inference.tiles import Tiles
 from mmfastervit.inspection.findings import counted
 
 from .arguments import CommandFailed, WrongRequest, add_config_options, told_as
+from .model_config import config_asked
 from .runtime_options import Running, add_runtime_options, running_asked
 
 
@@ -148,12 +148,7 @@ def prepare(arguments: Namespace) -> _Request:
     running = running_asked(arguments, "device", "deploy")
     if arguments.device:
         find_device(arguments.device)
-    cfg = None
-    if arguments.config:
-        cfg = load_config(arguments.config, arguments.cfg_options)
-        check_model(cfg)
-    elif arguments.cfg_options:
-        raise ValueError("--cfg-options change a config: name it by --config")
+    cfg = config_asked(arguments)
     inputs = find_inputs(arguments.inputs, sys.stdin.buffer, places(out))
     return _Request(cfg, inputs, tiles, running, arguments)
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from mmfastervit.engine.options import load_config
 from mmfastervit.inference.publishing import publish
 
 from .arguments import WrongRequest, add_config_options, told_as
+from .model_config import config_asked
 
 Request = tuple[str, Config | None, Path | None, str | None]
 
@@ -43,11 +43,7 @@ def prepare(arguments: Namespace) -> Request:
         raise ValueError(f"--out {arguments.out} is a file; name a folder")
     if arguments.name and Path(arguments.name).name != arguments.name:
         raise ValueError(f"--name {arguments.name}: give a name without folders")
-    cfg = None
-    if arguments.config:
-        cfg = load_config(arguments.config, arguments.cfg_options)
-    elif arguments.cfg_options:
-        raise ValueError("--cfg-options change a config: name it by --config")
+    cfg = config_asked(arguments)
     return arguments.checkpoint, cfg, arguments.out, arguments.name
 
 
