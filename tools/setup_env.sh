@@ -4,7 +4,8 @@
 # kept in ~/.cache/mmfastervit, so that the next set-up need not compile it.
 #
 #   STACK=onedl                 the maintained forks of OpenMMLab's packages, into .venv-onedl
-#   PYTHON=/path/to/python3.11  the interpreter, 3.10 to 3.13 (otherwise 3.11 is looked for first)
+#   PYTHON=/path/to/python3.11  the interpreter, 3.10 to 3.12, with the forks also 3.13
+#                               (otherwise 3.11 is looked for first)
 #   MMFASTERVIT_MMCV_CPU=1      build mmcv without its CUDA ops, on a machine with a GPU too
 #   MAX_JOBS=2                  compilers that run at once (otherwise one for each core)
 #   FORCE_CUDA=1                build mmcv with its CUDA ops, on a machine without a GPU too
@@ -106,9 +107,11 @@ python_fault() {
     command -v "$1" >/dev/null || { echo "not found"; return; }
     version="$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" \
         || { echo "does not run"; return; }
-    case "$version" in
-        3.10 | 3.11 | 3.12 | 3.13) ;;
-        "") echo "is not Python"; return ;;
+    case "$version/$STACK" in
+        3.10/* | 3.11/* | 3.12/* | 3.13/onedl) ;;
+        # its setup.py looks for what exec() set in locals(), where 3.13 puts nothing (PEP 667)
+        3.13/*) echo "is Python 3.13, where mmcv $(pin mmcv) cannot be built; STACK=onedl takes it"; return ;;
+        /*) echo "is not Python"; return ;;
         *) echo "is Python $version"; return ;;
     esac
     "$1" -c 'import ensurepip, venv' 2>/dev/null \
@@ -117,13 +120,15 @@ python_fault() {
 
 find_python() {  # prints the first that can be used
     local candidate fault tried="" candidates=(python3.11 python3 python3.12 python3.13 python3.10)
+    local newest=3.12
+    [[ "$STACK" != onedl ]] || newest=3.13
     [[ -z "${PYTHON:-}" ]] || candidates=("$PYTHON")
     for candidate in "${candidates[@]}"; do
         fault="$(python_fault "$candidate")"
         [[ -n "$fault" ]] || { command -v "$candidate"; return; }
         tried+="  $candidate: $fault"$'\n'
     done
-    die "no Python 3.10 to 3.13 that can be used. Tried:
+    die "no Python 3.10 to $newest that can be used. Tried:
 ${tried}Install one, say with 'apt install python3.11 python3.11-venv python3.11-dev' (Debian, Ubuntu)
 or 'conda create -n py311 python=3.11', or name yours: PYTHON=/path/to/python3.11"
 }
@@ -238,9 +243,42 @@ wheel_in() {
     echo "${found[0]}"
 }
 
+# Compiles torch's headers once, in $SCRATCH, and prints the CFLAGS with which GCC takes them from
+# there: parsing them is most of the work at each of mmcv's files. Prints nothing where the compiler
+# is not GCC, or would not take what it made.
+headers_compiled_once() {
+    "$VENV/bin/python" - "${CXX:-c++}" "$SCRATCH/torch_types.h" <<'PY'
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import setuptools  # distutils is its own from here on
+from distutils.ccompiler import new_compiler
+from distutils.sysconfig import customize_compiler
+
+from torch.utils.cpp_extension import include_paths
+
+cxx, header = shlex.split(sys.argv[1]), Path(sys.argv[2])
+if "gcc version" not in subprocess.run([*cxx, "-v"], capture_output=True, text=True).stderr:
+    sys.exit(0)
+compiler = new_compiler()
+customize_compiler(compiler)
+# All of them: one setuptools adds CFLAGS to Python's own flags, another takes CFLAGS instead.
+flags = [*compiler.compiler_so[1:], "-g0"]
+taken = ["-include", str(header), "-Winvalid-pch"]
+whole = [*cxx, *flags, "-std=c++17", *(f"-I{path}" for path in include_paths())]
+header.write_text("#include <torch/types.h>\n")
+made = subprocess.run([*whole, "-x", "c++-header", header, "-o", f"{header}.gch"], stdout=2)
+tried = [*whole, *taken, "-Werror=invalid-pch", "-x", "c++", "-fsyntax-only", "/dev/null"]
+if made.returncode == 0 and subprocess.run(tried, stdout=2).returncode == 0:
+    print(shlex.join(flags + taken))
+PY
+}
+
 # Compiles mmcv for the ops $1 (cpu or cu130, ...) and puts the wheel into folder $2.
 build_mmcv() {
-    local ops="$1" folder="$2" status=0 wheel settings command
+    local ops="$1" folder="$2" status=0 wheel settings command flags
     settings=("PATH=$VENV/bin:$PATH" PYTHONUNBUFFERED=1 MMCV_WITH_OPS=1
         "MAX_JOBS=${MAX_JOBS:-$(env -u OMP_NUM_THREADS nproc)}")
     check_compiler
@@ -250,12 +288,18 @@ build_mmcv() {
         check_nvcc
         settings+=(FORCE_CUDA=1 "CPLUS_INCLUDE_PATH=$(cuda_headers):${CPLUS_INCLUDE_PATH:-}")
     fi
-    say "compiling $MMCV $(pin "$MMCV") with its $ops ops: 10 to 30 minutes on 2 cores; log: $LOG"
+    say "compiling $MMCV $(pin "$MMCV") with its $ops ops: 3 to 30 minutes on 2 cores; log: $LOG"
+    flags="$(headers_compiled_once 2>"$LOG")"
+    if [[ -n "$flags" ]]; then
+        settings+=("CFLAGS=$flags")
+    else
+        say "  without torch's headers compiled once, which takes GCC: every file parses them"
+    fi
     # Not from pip's cache, which keeps this wheel without looking at the torch it was built for.
     command=("$VENV/bin/python" -m pip wheel --verbose --no-cache-dir --no-deps
         --no-build-isolation --constraint "$PINS" --wheel-dir "$SCRATCH/wheels" "$MMCV")
     run_long "compiling mmcv" compile_progress env "${settings[@]}" "${command[@]}" \
-        >"$LOG" 2>&1 || status=$?
+        >>"$LOG" 2>&1 || status=$?
     if ((status != 0)); then
         # The compiler's own words stand far above the end, which is pip's account of it.
         { grep -m 5 -E 'error: |fatal: ' "$LOG" || true; echo "  [...]"; tail -n 30 "$LOG"; } >&2

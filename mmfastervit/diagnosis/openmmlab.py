@@ -38,6 +38,7 @@ PIP_NAMES = {
     "pkg_resources": "setuptools<81",
 }
 TESTED_MMCV = "2.1.0"  # of requirements/openmmlab.txt
+WITHOUT_MMCV = (3, 13)  # its setup.py reads from locals() what exec() set, which PEP 667 ended
 COMPILING = ("--no-deps", "--no-build-isolation", "--no-cache-dir")
 
 
@@ -114,6 +115,25 @@ def outside_range(environment: Environment) -> Finding | None:
     return None
 
 
+def not_for_this_python(environment: Environment) -> Finding | None:
+    """An mmcv that is to be compiled, on a Python where its own setup.py fails."""
+    there = installed(environment)
+    compiled = any(one.module == "mmcv" and not one.name.endswith("-lite") for one in there)
+    forks = any(one.family == FORKS for one in there)
+    if environment.python[:2] < WITHOUT_MMCV or compiled or forks:
+        return None
+    commands = [install(environment, "onedl-mmcv")]
+    if there:
+        commands.insert(0, environment.pip("uninstall", "-y", *(one.name for one in there)))
+    others = [wanted for wanted in _family(FORKS) if "mmcv" not in wanted]
+    version = "{}.{}".format(*environment.python)
+    return Finding(
+        f"mmcv {TESTED_MMCV} cannot be built on Python {version}; its fork onedl-mmcv can, "
+        "and both can on 3.12",
+        " && ".join([*commands, environment.pip("install", *others)]),
+    )
+
+
 def not_there(environment: Environment) -> Finding | None:
     """What every model needs, or both task packages, are not installed."""
     modules = {one.module for one in installed(environment)}
@@ -121,7 +141,7 @@ def not_there(environment: Environment) -> Finding | None:
     absent = [name for name in ("mmengine", "mmcv") if name not in modules]
     if not {"mmdet", "mmseg"} & modules:
         absent += ["mmdet", "mmseg"]
-    if not absent:
+    if not absent or not_for_this_python(environment):
         return None
     names = [_of_family(module, family) for module in absent]
     commands = [install(environment, name) for name in names if name.endswith("mmcv")]
@@ -135,7 +155,7 @@ def one_task_alone(environment: Environment) -> Finding | None:
     """Detection or segmentation has no package."""
     there = installed(environment)
     modules = {one.module for one in there}
-    if len({"mmdet", "mmseg"} & modules) != 1:
+    if len({"mmdet", "mmseg"} & modules) != 1 or not_for_this_python(environment):
         return None
     module, task = ("mmdet", "detects") if "mmseg" in modules else ("mmseg", "segments")
     name = _of_family(module, there[0].family)

@@ -111,6 +111,7 @@ SUBJECTS = (
             openmmlab.two_of_one_name,
             openmmlab.mixed_families,
             openmmlab.outside_range,
+            openmmlab.not_for_this_python,
             openmmlab.not_there,
             openmmlab.one_task_alone,
         ),

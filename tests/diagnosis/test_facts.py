@@ -6,16 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from mmfastervit.diagnosis import SUBJECTS, Environment, Folder, Package, Tried, verdicts
+from mmfastervit.diagnosis import SUBJECTS, Environment, Finding, Folder, Package, Tried, verdicts
 from mmfastervit.diagnosis.builds import OLDEST, PYTHON, python_outside
 from mmfastervit.diagnosis.environment import STANDS_ON, release
 from mmfastervit.diagnosis.gpu import runs_on
 from mmfastervit.diagnosis.machine import GB, disk_full
-from mmfastervit.diagnosis.openmmlab import RANGES, TESTED_MMCV, within
+from mmfastervit.diagnosis.openmmlab import RANGES, TESTED_MMCV, not_for_this_python, within
 from mmfastervit.diagnosis.operators import rebuild
 
 ROOT = Path(__file__).resolve().parents[2]
 EMPTY = Environment(python=(3, 11, 7), interpreter="python", packages={}, tried={})
+
+
+def of_openmmlab(environment: Environment) -> tuple[Finding, ...]:
+    return {one.subject: one for one in verdicts(environment)}["OpenMMLab"].findings
 
 
 def setup() -> ConfigParser:
@@ -108,6 +112,23 @@ def test_a_fork_is_built_again_as_a_fork():
     assert rebuild(environment).endswith(" 'onedl-mmcv>=2.3.6'")
 
 
+def test_mmcv_is_not_advised_where_it_cannot_be_built():
+    there = {"mmengine": (Package("0.10.7", "/"),), "mmcv-lite": (Package("2.1.0", "/"),)}
+    for packages, removed in [({}, ""), (there, "uninstall -y mmengine mmcv-lite && ")]:
+        (found,) = of_openmmlab(replace(EMPTY, python=(3, 13, 0), packages=packages))
+        assert "mmcv 2.1.0 cannot be built on Python 3.13" in found.told
+        assert removed in found.mend
+        assert "onedl-mmcv" in found.mend
+        assert f"mmcv=={TESTED_MMCV}" not in found.mend
+        assert not_for_this_python(replace(EMPTY, packages=packages)) is None
+
+
+@pytest.mark.parametrize("name", ["mmcv", "onedl-mmcv"])
+def test_an_mmcv_that_was_built_there_all_the_same(name):
+    packages = {name: (Package("2.1.0", "/site"),)}
+    assert not_for_this_python(replace(EMPTY, python=(3, 13, 0), packages=packages)) is None
+
+
 def test_numbers_of_a_version():
     assert release("2.12.0+cu130") == (2, 12, 0)
     assert release("unknown") == ()
@@ -116,14 +137,13 @@ def test_numbers_of_a_version():
 def test_two_records_of_one_package_in_one_folder_are_two_packages():
     """Half of an upgrade that was interrupted."""
     packages = {"mmcv": (Package("2.1.0", "/site"), Package("2.0.1", "/site"))}
-    there = {verdict.subject: verdict for verdict in verdicts(replace(EMPTY, packages=packages))}
-    assert "mmcv 2.1.0 and mmcv 2.0.1" in there["OpenMMLab"].findings[0].told
+    found = of_openmmlab(replace(EMPTY, packages=packages))
+    assert "mmcv 2.1.0 and mmcv 2.0.1" in found[0].told
 
 
 def test_one_package_in_two_folders_is_a_venv_over_another():
     packages = {"mmcv": (Package("2.1.0", "/venv"), Package("2.0.1", "/usr"))}
-    there = {verdict.subject: verdict for verdict in verdicts(replace(EMPTY, packages=packages))}
-    assert "both the module" not in str(there["OpenMMLab"].findings)
+    assert "both the module" not in str(of_openmmlab(replace(EMPTY, packages=packages)))
 
 
 def test_every_module_that_breaks_makes_a_fault():
