@@ -6,6 +6,7 @@ import pytest
 import torch
 from support.answers import status_of
 from support.little_detectors import config_of, saved
+from support.stacks import MANY_CHANNELS
 
 from mmfastervit.datasets.shapes import drawn_pictures
 from mmfastervit.export import build_whole
@@ -25,8 +26,11 @@ def config_for(name: str, channels: int):
     )
     preprocessor = cfg.model.data_preprocessor
     preprocessor.update(**statistics, bgr_to_rgb=False)
-    if name == "retinanet":
-        preprocessor.type = "mmfastervit.engine.channels.DetChannelsPreprocessor"
+    preprocessor.type = (
+        "mmfastervit.engine.channels.DetChannelsPreprocessor"
+        if name == "retinanet"
+        else MANY_CHANNELS
+    )
     return cfg
 
 
