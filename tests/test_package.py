@@ -11,7 +11,7 @@ from sysconfig import get_path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-NOT_SOURCE = (".git", ".venv", "build", "dist", "data", "work_dirs", "*.egg-info", "__pycache__")
+NOT_SOURCE = (".git", ".venv*", "build", "dist", "data", "work_dirs", "*.egg-info", "__pycache__")
 SHAPES = "mmfastervit::det/cascade-mask-rcnn_fastervit-0_fpn_shapes.py"
 QUICK = [
     "train_cfg.max_epochs=1", "train_cfg.val_interval=5", "default_hooks.checkpoint.interval=1",
