@@ -1,6 +1,7 @@
 """``mmfastervit doctor``, run over stand-ins of which one is broken at a time."""
 
 import json
+import shlex
 
 import pytest
 from support.stub_stack import ROOT, StubStack, bare_python
@@ -233,7 +234,7 @@ OF_TWO_SUBJECTS = (_torch_for_cpus, _old_driver, _unseen_gpu)
         (_operators_for_another_gpu, "operators", "no kernel image", "mmcv==2.1.0"),
         (_no_pkg_resources, "helpers", "setuptools 82.0.0 has none", "'setuptools<81'"),
         (_no_ftfy, "helpers", "mmseg needs ftfy", "install ftfy"),
-        (_not_installed, "helpers", "mmfastervit is not installed", f"-e {ROOT}"),
+        (_not_installed, "helpers", "mmfastervit is not installed", f"-e {shlex.quote(str(ROOT))}"),
         (_broken_mmfastervit, "helpers", "safetensors", "install safetensors"),
         (_torch_for_cpus, "GPU", "built without CUDA, and this machine has NVIDIA", "whl/cu130"),
         (_old_driver, "GPU", "the driver runs CUDA 12.4 at most", "whl/cu126"),
