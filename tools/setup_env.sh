@@ -206,11 +206,21 @@ check_compiler() {
         "$include/Python.h is missing (Debian, Ubuntu: apt install $(basename "$include")-dev)."
 }
 
-check_nvcc() {
-    local wanted home found=none
+# The folder of the CUDA toolkit: the one that is named, or that nvcc says it is in. torch would take
+# the folder above nvcc's, where there are no headers if that nvcc is a script or a link.
+cuda_home() {
+    local nvcc top
+    top="${CUDA_HOME:-${CUDA_PATH:-}}"
+    if [[ -z "$top" ]]; then
+        nvcc="$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)"
+        top="$("$nvcc" --dryrun -x cu /dev/null 2>&1 | sed -n 's/^#\$ TOP=//p')" || true
+    fi
+    [[ ! -d "$top" ]] || (cd "$top" && pwd -P)
+}
+
+check_nvcc() {  # of the toolkit $1
+    local wanted home="$1" found=none
     wanted="$("$VENV/bin/python" -c 'import torch; print(torch.version.cuda)')"
-    home="$("$VENV/bin/python" -c 'from torch.utils.cpp_extension import CUDA_HOME as home
-print(home or "")' 2>/dev/null)"
     if [[ -x "$home/bin/nvcc" ]]; then
         found="$("$home/bin/nvcc" --version | sed -n 's/.*release \([0-9.]*\).*/\1/p')"
     fi
@@ -278,15 +288,18 @@ PY
 
 # Compiles mmcv for the ops $1 (cpu or cu130, ...) and puts the wheel into folder $2.
 build_mmcv() {
-    local ops="$1" folder="$2" status=0 wheel settings command flags
+    local ops="$1" folder="$2" status=0 wheel settings command flags toolkit
     settings=("PATH=$VENV/bin:$PATH" PYTHONUNBUFFERED=1 MMCV_WITH_OPS=1
         "MAX_JOBS=${MAX_JOBS:-$(env -u OMP_NUM_THREADS nproc)}")
     check_compiler
     if [[ "$ops" == cpu ]]; then
         settings+=(FORCE_CUDA=0 CUDA_VISIBLE_DEVICES=)  # mmcv compiles for any GPU torch sees
     else
-        check_nvcc
-        settings+=(FORCE_CUDA=1 "CPLUS_INCLUDE_PATH=$(cuda_headers):${CPLUS_INCLUDE_PATH:-}")
+        toolkit="$(cuda_home)"
+        check_nvcc "$toolkit"
+        settings+=(FORCE_CUDA=1 "CUDA_HOME=$toolkit")
+        # The toolkit's own headers first: torch's packages lack some that these include.
+        settings+=("CPLUS_INCLUDE_PATH=$toolkit/include:$(cuda_headers):${CPLUS_INCLUDE_PATH:-}")
     fi
     say "compiling $MMCV $(pin "$MMCV") with its $ops ops: 3 to 30 minutes on 2 cores; log: $LOG"
     flags="$(headers_compiled_once 2>"$LOG")"
