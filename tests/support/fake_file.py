@@ -39,7 +39,8 @@ def write_file(path: Path, metadata: dict[str, str]) -> Path:
     """An ONNX file of one operator, with metadata."""
     value = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]
     graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "g", value[:1], value[1:])
-    model = helper.make_model(graph)
+    # a format that the oldest ONNX Runtime of our Pythons reads too
+    model = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)])
     helper.set_model_props(model, metadata)
     onnx.save(model, path)
     return path
