@@ -5,7 +5,7 @@ import re
 from .environment import Environment, release
 from .finding import Finding
 
-PYTHON = ((3, 10), (3, 12))  # the oldest that is taken, the newest that was tried
+PYTHON = ((3, 10), (3, 13))  # the oldest that is taken, the newest that was tried
 OLDEST = {"torch": "2.5", "timm": "1.0"}  # of setup.cfg
 WHEELS = "https://download.pytorch.org/whl/"
 OLD_NUMPY = (  # what modules say that were compiled for numpy 1, under numpy 2

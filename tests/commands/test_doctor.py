@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 
 import pytest
 from support.stub_stack import ROOT, StubStack, bare_python
@@ -320,7 +321,9 @@ def test_nothing_installed_is_mended_from_the_top(python, tmp_path):
     done = stack.doctor()
     assert done.returncode == 1, done.stderr
     assert done.stderr == ""
-    assert done.stdout.index("torch is not installed") < done.stdout.index("mmengine, mmcv, mmdet")
+    without_mmcv = sys.version_info >= (3, 13)
+    openmmlab = "mmcv 2.1.0 cannot be built" if without_mmcv else "mmengine, mmcv, mmdet"
+    assert done.stdout.index("torch is not installed") < done.stdout.index(openmmlab)
 
 
 def test_json_is_printed_or_written(stack):

@@ -15,7 +15,19 @@ from support.small_benchmark import build
 from mmfastervit.commands import gpu_report
 
 ROOT = Path(__file__).resolve().parents[2]
-TRIAL = ["--device", "cpu", "--shrink", "16", "--modes", "eager", "deploy", "--rounds", "1"]
+TRIAL = [
+    "--device",
+    "cpu",
+    "--shrink",
+    "16",
+    "--modes",
+    "eager",
+    "deploy",
+    "--rounds",
+    "1",
+    "--minutes",
+    "60",
+]
 WITHOUT = """
 import sys
 from importlib.abc import MetaPathFinder
