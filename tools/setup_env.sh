@@ -215,7 +215,7 @@ cuda_home() {
         nvcc="$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)"
         top="$("$nvcc" --dryrun -x cu /dev/null 2>&1 | sed -n 's/^#\$ TOP=//p')" || true
     fi
-    [[ ! -d "$top" ]] || (cd "$top" && pwd -P)
+    if [[ -d "$top" ]]; then (cd "$top" && pwd -P); else echo "$top"; fi
 }
 
 check_nvcc() {  # of the toolkit $1
