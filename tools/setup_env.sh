@@ -302,11 +302,11 @@ build_mmcv() {
         settings+=("CPLUS_INCLUDE_PATH=$toolkit/include:$(cuda_headers):${CPLUS_INCLUDE_PATH:-}")
     fi
     say "compiling $MMCV $(pin "$MMCV") with its $ops ops: 3 to 30 minutes on 2 cores; log: $LOG"
-    flags="$(headers_compiled_once 2>"$LOG")"
+    flags="$(headers_compiled_once 2>"$LOG")" || flags=
     if [[ -n "$flags" ]]; then
         settings+=("CFLAGS=$flags")
     else
-        say "  without torch's headers compiled once, which takes GCC: every file parses them"
+        say "  torch's headers are not compiled once for all files, as GCC can: the longer way"
     fi
     # Not from pip's cache, which keeps this wheel without looking at the torch it was built for.
     command=("$VENV/bin/python" -m pip wheel --verbose --no-cache-dir --no-deps

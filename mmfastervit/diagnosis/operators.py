@@ -3,7 +3,7 @@
 from .builds import of_old_numpy
 from .environment import Environment
 from .finding import Finding
-from .openmmlab import COMPILING, RANGES, TESTED_MMCV, installed, within
+from .openmmlab import COMPILING, RANGES, TESTED_MMCV, installed, not_for_this_python, within
 
 NO_CUDA = "not available"  # what mmcv says of an extension without CUDA
 
@@ -51,6 +51,8 @@ def not_running(environment: Environment) -> Finding | None:
 
 def rebuild(environment: Environment) -> str:
     """The command that compiles mmcv again, without what pip has kept of an earlier build."""
+    if instead := not_for_this_python(environment):
+        return instead.mend
     there = [one for one in installed(environment) if one.module == "mmcv"]
     wanted, remove = f"mmcv=={TESTED_MMCV}", ""
     if there and there[0].name.endswith("-lite"):

@@ -120,6 +120,7 @@ def test_mmcv_is_not_advised_where_it_cannot_be_built():
         assert removed in found.mend
         assert "onedl-mmcv" in found.mend
         assert f"mmcv=={TESTED_MMCV}" not in found.mend
+        assert rebuild(replace(EMPTY, python=(3, 13, 0), packages=packages)) == found.mend
         assert not_for_this_python(replace(EMPTY, packages=packages)) is None
 
 
