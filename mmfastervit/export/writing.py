@@ -6,11 +6,13 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_unflatten
 
+from .deformable import convolutions_sampled
 from .operators import translations
 
 OPSET = 18
@@ -50,7 +52,23 @@ def trace(module: nn.Module, images: Tensor, axes: Mapping[int, str]) -> torch.o
         custom_translation_table=dict(translations()),
     )
     assert program is not None  # it is where no file is given
+    _keep_constants(program.model.graph)
     return program
+
+
+def _keep_constants(graph: Any) -> None:
+    """Put back constants that a graph's nodes take and that it has lost.
+
+    onnxscript 0.7 fuses limits of one value, as of two ``clamp`` in a row, into a constant named
+    after the value; where that is done twice, the graph has the second one alone, and the file
+    can't be opened.
+    """
+    for node in graph:
+        for value in node.inputs:
+            if value is None or value.producer() is not None or value.const_value is None:
+                continue
+            if value.name not in graph.initializers:
+                graph.register_initializer(value)
 
 
 def state(program: torch.onnx.ONNXProgram, texts: Mapping[str, str]) -> None:
@@ -63,7 +81,7 @@ def exported_program(
 ) -> torch.export.ExportedProgram:
     """A module as torch.export records it, for images of any size along some axes."""
     shapes = (dict.fromkeys(axes, torch.export.Dim.DYNAMIC),) if axes else None
-    with torch.no_grad(), _attention_in_steps():
+    with torch.no_grad(), _attention_in_steps(), convolutions_sampled():
         return torch.export.export(module, (images,), dynamic_shapes=shapes, strict=False)
 
 

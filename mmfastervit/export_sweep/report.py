@@ -15,7 +15,7 @@ _TOLD = {
     MATCHING: "**exported, and matching**",
     REFUSED: "refused, with the reason",
     FAILED: "failed",
-    FAILS_ITSELF: "does not predict itself, exported or not",
+    FAILS_ITSELF: "can't be built, or does not predict itself, exported or not",
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
+from mmfastervit.config.building import build_model
 from mmfastervit.config.tree import plain
 from mmfastervit.datasets.shapes import drawn_pictures
 from mmfastervit.explaining import cause_of
@@ -28,7 +29,7 @@ _SEED = 0
 
 
 class _FailsItself(Exception):
-    """The model does not predict, without any export."""
+    """The model can't be built or does not predict, without any export."""
 
 
 def try_one(task: tuple[str, str], arch: str) -> dict[str, Any]:
@@ -88,9 +89,22 @@ def _whole(subject: Subject) -> WholeModel:
     part = shrunk(plain(subject.part))
     if "data_preprocessor" not in part:
         part["data_preprocessor"] = preprocessor_of(plain(subject.config.to_dict()))
+    config = Config(dict(model=part, default_scope=subject.config.get("default_scope")))
     torch.manual_seed(_SEED)
-    scope = subject.config.get("default_scope")
-    return build_whole(Config(dict(model=part, default_scope=scope)), takes_uint8=True)
+    try:
+        return build_whole(config, takes_uint8=True)
+    except Refused:
+        raise
+    except Exception:  # was it in building the model, before anything was to be exported?
+        _check_built(config)
+        raise
+
+
+def _check_built(config: Config) -> None:
+    try:
+        build_model(config)
+    except Exception as error:  # its own code
+        raise _FailsItself from error
 
 
 def _spread(whole: WholeModel, pictures: list) -> None:

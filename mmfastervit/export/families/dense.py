@@ -1,10 +1,11 @@
 """Detectors of one stage whose head says, at every pixel of its maps, classes and a box.
 
-RetinaNet, FCOS, ATSS, GFL, RTMDet and whatever else leaves to mmdet's ``BaseDenseHead`` how
-detections are made of that.
+RetinaNet, FCOS, ATSS, GFL, RTMDet, TOOD, RepPoints, FoveaBox and whatever else leaves to mmdet's
+``BaseDenseHead`` how detections are made of that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from ..detections import (
     Suppression,
     best,
     check_coder,
+    clipped,
     decoded,
     detections,
     kept,
@@ -26,7 +28,6 @@ from ..detections import (
 )
 
 _SHARED = ("predict", "predict_by_feat", "_bbox_post_process")
-_SINGLE = ("BaseDenseHead", "GFLHead")
 
 
 class DenseDetector(nn.Module):
@@ -37,49 +38,66 @@ class DenseDetector(nn.Module):
         self.detector = detector
         head = detector.bbox_head
         where = "model.test_cfg"
-        check_coder(head.bbox_coder, "model.bbox_head.bbox_coder")
+        self.reading = _READINGS[_single(head)]
+        if self.reading.by_coder:
+            check_coder(head.bbox_coder, "model.bbox_head.bbox_coder")
         self.nms = Suppression.of(head.test_cfg, where)
         self.most = positive(head.test_cfg, "nms_pre", where)
         self.threshold = float(head.test_cfg.get("score_thr", 0))
         self.least = float(head.test_cfg.get("min_bbox_size", -1))
-        self.integrates = definers(head, ["_predict_by_feat_single"]) == {
-            "_predict_by_feat_single": "GFLHead"
-        }
 
     def forward(self, images: Tensor, size: tuple[int, int]) -> Results:
         """Images (B, C, H, W), of which ``size`` is not padding, to detections."""
-        head = self.detector.bbox_head
-        found: Sequence[Any] = head(self.detector.extract_feat(images))
-        logits, deltas, *more = found
-        factors = more[0] if more and more[0] is not None else [None] * len(logits)
+        found = self.detector.bbox_head(self.detector.extract_feat(images))
+        return self.detected(*found, size=size)[0]
+
+    def detected(
+        self,
+        logits: Sequence[Tensor],
+        values: Sequence[Tensor],
+        factors: Sequence[Tensor | None] | None = None,
+        *,
+        size: tuple[int, int],
+    ) -> tuple[Results, Tensor]:
+        """Detections of what a head says on its maps.
+
+        Args:
+            logits: Of each map (B, priors * classes, h, w).
+            values: Of each map (B, priors * width, h, w): what says a box.
+            factors: Of each map (B, priors, h, w), whose sigmoids scores are multiplied by.
+            size: Height and width of the images before padding.
+
+        Returns:
+            The detections, and of which prior, of those of all maps, each is (B, N).
+        """
         sizes = [one.shape[-2:] for one in logits]
-        priors = head.prior_generator.grid_priors(
+        priors = self.detector.bbox_head.prior_generator.grid_priors(
             sizes, dtype=logits[0].dtype, device=logits[0].device
         )
-        levels = [
-            self._level(*level, size)
-            for level in zip(logits, deltas, factors, priors, self._strides(), strict=True)
-        ]
-        boxes, scores, labels = (torch.cat(parts, 1) for parts in zip(*levels, strict=True))
+        factors = factors or [None] * len(logits)
+        levels, before = [], 0
+        for level, each in enumerate(zip(logits, values, factors, priors, strict=True)):
+            *found, which = self._level(level, *each, size)
+            levels.append((*found, which + before))
+            before += each[-1].shape[0]
+        boxes, scores, labels, which = (torch.cat(one, 1) for one in zip(*levels, strict=True))
         scores = large_enough(boxes, scores, self.least)
         scores, places = kept(boxes, scores, labels, self.nms)
-        return detections(taken(boxes, places), scores, taken(labels, places))
-
-    def _strides(self) -> list[float]:
-        return [stride[0] for stride in self.detector.bbox_head.prior_generator.strides]
+        results = detections(taken(boxes, places), scores, taken(labels, places))
+        return results, taken(which, places)
 
     def _level(
         self,
+        level: int,
         logits: Tensor,
-        deltas: Tensor,
+        values: Tensor,
         factors: Tensor | None,
         priors: Any,
-        stride: float,
         size: tuple[int, int],
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Boxes (B, K, 4), scores and labels (B, K) of the candidates of one map."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Of the candidates of one map: boxes (B, K, 4), scores, labels and priors (B, K)."""
         head = self.detector.bbox_head
-        scores = class_scores(head, by_prior(logits, head.cls_out_channels))
+        scores = self.reading.scores(head, by_prior(logits, head.cls_out_channels))
         classes = scores.shape[2]
         passing = torch.where(scores > self.threshold, scores, NONE).flatten(1)
         chosen, places = best(passing, self.most)
@@ -87,18 +105,10 @@ class DenseDetector(nn.Module):
         if factors is not None:
             factor = taken(by_prior(factors, 1).sigmoid()[..., 0], which)
             chosen = torch.where(chosen > NONE, chosen * factor, NONE)
-        width = 4 * (head.reg_max + 1) if self.integrates else head.bbox_coder.encode_size
-        deltas = taken(by_prior(deltas, width), which)
-        chosen_priors = getattr(priors, "tensor", priors)[which]
-        if self.integrates:
-            # GFL says how far each side is as a distribution (Generalized Focal Loss, equation 4);
-            # its own layer asks for the type of a buffer, on which torch's exporter stumbles
-            shares = deltas.unflatten(-1, (4, -1)).softmax(-1)
-            deltas = shares @ head.integral.project * stride
-            corners = chosen_priors.reshape(-1, 4)
-            chosen_priors = head.anchor_center(corners).reshape(*which.shape, 2)
-        boxes = decoded(head.bbox_coder, chosen_priors, deltas, size)
-        return boxes, chosen, places % classes
+        values = taken(by_prior(values, self.reading.width(head)), which)
+        priors = getattr(priors, "tensor", priors)[which]
+        boxes = self.reading.boxes(head, level, priors, values, size)
+        return boxes, chosen, places % classes, which
 
 
 def by_prior(maps: Tensor, width: int) -> Tensor:
@@ -113,18 +123,94 @@ def class_scores(head: Any, logits: Tensor) -> Tensor:
     return logits.sigmoid() if head.use_sigmoid_cls else logits.softmax(-1)[..., :-1]
 
 
+def _given(_: Any, scores: Tensor) -> Tensor:
+    return scores
+
+
+def _by_coder(head: Any, _: int, priors: Tensor, values: Tensor, size: tuple[int, int]) -> Tensor:
+    return decoded(head.bbox_coder, priors, values, size)
+
+
+def _by_distribution(
+    head: Any, level: int, priors: Tensor, values: Tensor, size: tuple[int, int]
+) -> Tensor:
+    """GFL says how far each side is as a distribution (Generalized Focal Loss, equation 4).
+
+    Its own layer asks for the type of a buffer, on which torch's exporter stumbles.
+    """
+    shares = values.unflatten(-1, (4, -1)).softmax(-1)
+    distances = shares @ head.integral.project * head.prior_generator.strides[level][0]
+    centres = head.anchor_center(priors.reshape(-1, 4)).reshape(*priors.shape[:2], 2)
+    return decoded(head.bbox_coder, centres, distances, size)
+
+
+def _in_strides(head: Any, level: int, _: Tensor, values: Tensor, __: tuple[int, int]) -> Tensor:
+    """TOOD's boxes are whole already, in strides (Task-aligned One-stage, section 3.2)."""
+    return values * head.prior_generator.strides[level][0]
+
+
+def _from_point(
+    head: Any, level: int, priors: Tensor, values: Tensor, size: tuple[int, int]
+) -> Tensor:
+    """RepPoints' corners are as far from their point, in strides, as the points say."""
+    point = priors[..., :2]
+    corners = values * head.point_strides[level] + torch.cat([point, point], -1)
+    return clipped(corners, size)
+
+
+def _by_exponents(
+    head: Any, level: int, priors: Tensor, values: Tensor, size: tuple[int, int]
+) -> Tensor:
+    """FoveaBox says the logarithm of each side's distance, in its map's length (equation 3)."""
+    left, top, right, bottom = (values.exp() * head.base_edge_list[level]).unbind(-1)
+    x, y = priors[..., 0], priors[..., 1]
+    corners = torch.stack([x - left, y - top, x + right, y + bottom], -1)
+    return clipped(corners, (size[0] - 1, size[1] - 1))
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How candidates are read from what a head says of its priors.
+
+    Args:
+        boxes: From the head, the number of the map, priors (B, K, 2 or 4), values (B, K, width) and
+            the size of the images to boxes (B, K, 4).
+        scores: From the head and logits to scores (B, K, classes).
+        width: Values that say a box.
+        by_coder: Whether the head's ``bbox_coder`` takes part.
+    """
+
+    boxes: Callable[[Any, int, Tensor, Tensor, tuple[int, int]], Tensor]
+    scores: Callable[[Any, Tensor], Tensor] = class_scores
+    width: Callable[[Any], int] = lambda head: 4
+    by_coder: bool = False
+
+
+_CODED = _Reading(_by_coder, width=lambda head: head.bbox_coder.encode_size, by_coder=True)
+# By the class that says how a head's maps are read
+_READINGS = {
+    "BaseDenseHead": _CODED,
+    "RTMDetInsHead": _CODED,  # which goes on where boxes end
+    "GFLHead": _Reading(_by_distribution, width=lambda head: 4 * (head.reg_max + 1), by_coder=True),
+    "TOODHead": _Reading(_in_strides, _given),
+    "RepPointsHead": _Reading(_from_point),
+    "FoveaHead": _Reading(_by_exponents),
+}
+
+
+def _single(head: Any) -> str:
+    return definers(head, ["_predict_by_feat_single"])["_predict_by_feat_single"]
+
+
 def is_dense(model: nn.Module) -> bool:
     """Whether detections of a model are made as ``BaseDenseHead`` does."""
     head = getattr(model, "bbox_head", None)
     if not (is_a(model, "SingleStageDetector") and is_a(head, "BaseDenseHead")):
         return False
-    detector = definers(model, ["predict"])["predict"]
-    shared = definers(head, _SHARED)
-    single = definers(head, ["_predict_by_feat_single"])["_predict_by_feat_single"]
     return (
-        detector == "SingleStageDetector"
-        and set(shared.values()) == {"BaseDenseHead"}
-        and single in _SINGLE
+        definers(model, ["predict"])["predict"] == "SingleStageDetector"
+        and set(definers(head, _SHARED).values()) == {"BaseDenseHead"}
+        and _single(head) in _READINGS
     )
 
 

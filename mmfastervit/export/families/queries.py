@@ -1,4 +1,4 @@
-"""Detectors whose queries attend to maps by deformable attention: Deformable DETR and DINO.
+"""Detectors whose queries attend to maps: DETR and its kin, Deformable DETR, DINO.
 
 mmcv's deformable attention runs on a processor as bilinear sampling, which ONNX has as GridSample.
 What stands in the way is that sizes of maps go through mmdet as a tensor and come out of it as
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from ..adapters import definers, is_a, register_adapter
 from ..detections import Results, clipped, detections, taken
 
-_METHODS = ("predict", "predict_by_feat", "_predict_by_feat_single")
-_DETECTORS = ("DeformableDETR", "DINO")
+_DEFORMABLE = ("DeformableDETR", "DINO")
+_OF_ONE_MAP = ("DETR", "ConditionalDETR", "DABDETR")
 
 
 class Sizes:
@@ -50,7 +50,7 @@ class QueryDetector(nn.Module):
         self.detector = detector
         head = detector.bbox_head
         self.is_dino = is_a(detector, "DINO")
-        self.most = int(head.test_cfg.get("max_per_img", detector.num_queries))
+        self.most = head.test_cfg.get("max_per_img")
 
     def forward(self, images: Tensor, size: tuple[int, int]) -> Results:
         """Images (B, C, H, W), of which ``size`` is not padding, to detections."""
@@ -62,7 +62,7 @@ class QueryDetector(nn.Module):
         queries, _ = detector.pre_decoder(**memory)
         states, references = self._decoded(queries, encoded["feat_mask"], shared)
         logits, boxes = (layers[-1] for layers in detector.bbox_head(states, references))
-        return self._detections(logits, boxes, size)
+        return best_queries(detector.bbox_head, self.most, logits, boxes, size)
 
     def _decoded(
         self, queries: dict[str, Any], mask: Tensor | None, shared: dict[str, Any]
@@ -119,21 +119,61 @@ class QueryDetector(nn.Module):
         )
         return encoder, shared
 
-    def _detections(self, logits: Tensor, boxes: Tensor, size: tuple[int, int]) -> Results:
-        """The best of queries' logits (B, Q, classes) and boxes (B, Q, 4), relative, by centre."""
-        head = self.detector.bbox_head
-        if head.loss_cls.use_sigmoid:
-            scores, places = logits.sigmoid().flatten(1).topk(self.most, 1)
-            labels, which = places % head.num_classes, places // head.num_classes
-        else:
-            best, classes = logits.softmax(-1)[..., :-1].max(-1)
-            scores, which = best.topk(self.most, 1)
-            labels = taken(classes, which)
-        centre, sides = taken(boxes, which).split(2, -1)
-        height, width = size
-        scale = torch.tensor([width, height, width, height], dtype=boxes.dtype)
-        corners = torch.cat([centre - sides / 2, centre + sides / 2], -1) * scale
-        return detections(clipped(corners, size), scores, labels)
+
+def best_queries(
+    head: Any, most: int | None, logits: Tensor, boxes: Tensor, size: tuple[int, int]
+) -> Results:
+    """Detections of the best queries, as ``DETRHead`` and ``DeformableDETRHead`` choose them.
+
+    Args:
+        head: Says how scores are made.
+        most: How many; None for as many as there are queries.
+        logits: (B, Q, classes).
+        boxes: (B, Q, 4), centre and sides as shares of the image.
+        size: Height and width of the images before padding.
+    """
+    most = most or logits.shape[1]
+    if head.loss_cls.use_sigmoid:
+        scores, places = logits.sigmoid().flatten(1).topk(most, 1)
+        labels, which = places % head.num_classes, places // head.num_classes
+    else:
+        best, classes = logits.softmax(-1)[..., :-1].max(-1)
+        scores, which = best.topk(most, 1)
+        labels = taken(classes, which)
+    centre, sides = taken(boxes, which).split(2, -1)
+    height, width = size
+    scale = torch.tensor([width, height, width, height], dtype=boxes.dtype)
+    corners = torch.cat([centre - sides / 2, centre + sides / 2], -1) * scale
+    return detections(clipped(corners, size), scores, labels)
+
+
+class SingleMapDetector(nn.Module):
+    """Images to detections of a transformer whose queries attend to all of one map."""
+
+    def __init__(self, detector: Any):
+        super().__init__()
+        self.detector = detector
+        self.most = detector.bbox_head.test_cfg.get("max_per_img")
+
+    def forward(self, images: Tensor, size: tuple[int, int]) -> Results:
+        """Images (B, C, H, W), of which ``size`` is not padding, to detections."""
+        detector = self.detector
+        features = detector.extract_feat(images)[-1]
+        padded = images.shape[2:]
+        mask: Tensor | None = None
+        if tuple(padded) != tuple(size):
+            outside = F.interpolate(_outside(padded, size), size=features.shape[-2:])[0].bool()
+            mask = outside.expand(features.shape[0], -1, -1)
+        place = detector.positional_encoding(mask, input=features)
+        places = place.flatten(2).transpose(1, 2)  # (B, h * w, C)
+        mask = None if mask is None else mask.flatten(1)
+        encoded = detector.forward_encoder(
+            feat=features.flatten(2).transpose(1, 2), feat_mask=mask, feat_pos=places
+        )
+        queries, _ = detector.pre_decoder(**encoded)
+        decoded = detector.forward_decoder(**queries, memory_mask=mask, memory_pos=places)
+        logits, boxes = (layers[-1] for layers in detector.bbox_head(**decoded))
+        return best_queries(detector.bbox_head, self.most, logits, boxes, size)
 
 
 def _outside(padded: tuple[int, int], size: tuple[int, int]) -> Tensor:
@@ -144,13 +184,27 @@ def _outside(padded: tuple[int, int], size: tuple[int, int]) -> Tensor:
 
 
 def is_query_detector(model: nn.Module) -> bool:
-    """Whether a model is one of these."""
-    if type(model).__name__ not in _DETECTORS or not is_a(model, "DetectionTransformer"):
+    """Whether a model is Deformable DETR or DINO."""
+    return _chosen_by(model, _DEFORMABLE, "DeformableDETRHead")
+
+
+def is_single_map_detector(model: nn.Module) -> bool:
+    """Whether a model is DETR or one of its kin that look at one map."""
+    return _chosen_by(model, _OF_ONE_MAP, "DETRHead")
+
+
+def _chosen_by(model: nn.Module, detectors: Sequence[str], head: str) -> bool:
+    """Whether a model is one of some detectors, whose detections are chosen by a class of head."""
+    if type(model).__name__ not in detectors or not is_a(model, "DetectionTransformer"):
         return False
-    made = definers(model.bbox_head, _METHODS)
-    return made["predict_by_feat"] == "DeformableDETRHead" and (
-        made["_predict_by_feat_single"] == "DETRHead"
-    )
+    made = definers(model.bbox_head, ("predict_by_feat", "_predict_by_feat_single"))
+    return made == {"predict_by_feat": head, "_predict_by_feat_single": "DETRHead"}
 
 
 register_adapter("Deformable DETR and DINO", is_query_detector, QueryDetector, is_dynamic=False)
+register_adapter(
+    "DETR, Conditional DETR and DAB-DETR",
+    is_single_map_detector,
+    SingleMapDetector,
+    is_dynamic=False,
+)

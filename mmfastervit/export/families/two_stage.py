@@ -243,18 +243,40 @@ class TwoStageDetector(nn.Module):
         return torch.where((labels >= 0)[..., None, None], chosen, 0.0)
 
 
+class ProposalDetector(nn.Module):
+    """Images to boxes that may hold an object, all of label 0: a first stage alone."""
+
+    def __init__(self, detector: Any):
+        super().__init__()
+        self.detector = detector
+        self.proposals = Proposals(detector.bbox_head)
+
+    def forward(self, images: Tensor, size: tuple[int, int]) -> Results:
+        """Images (B, C, H, W), of which ``size`` is not padding, to detections."""
+        boxes, scores = self.proposals(self.detector.extract_feat(images), size)
+        return detections(boxes, scores, torch.zeros_like(scores, dtype=torch.int64))
+
+
+def is_first_stage(model: nn.Module) -> bool:
+    """Whether a model is mmdet's ``RPN``."""
+    return is_a(model, "RPN") and _makes_proposals(getattr(model, "bbox_head", None))
+
+
+def _makes_proposals(head: Any) -> bool:
+    made = definers(head, (*_RPN, "predict_by_feat"))
+    return is_a(head, "RPNHead") and set(made.values()) == {"RPNHead", "BaseDenseHead"}
+
+
 def is_two_stage(model: nn.Module) -> bool:
     """Whether detections of a model are made as the standard and cascade heads do."""
     head: Any = getattr(model, "roi_head", None)
     rpn = getattr(model, "rpn_head", None)
-    if definers(model, ["predict"])["predict"] != "TwoStageDetector" or not is_a(rpn, "RPNHead"):
+    if definers(model, ["predict"])["predict"] != "TwoStageDetector" or not _makes_proposals(rpn):
         return False
     known = {"StandardRoIHead", "CascadeRoIHead", "BaseRoIHead"}
     if not set(definers(head, _ROI).values()) <= known:
         return False
     if definers(head, ["_refine_roi"])["_refine_roi"] not in ("", "CascadeRoIHead"):
-        return False
-    if set(definers(rpn, _RPN).values()) != {"RPNHead"}:
         return False
     return _made_by(head.bbox_head, "BBoxHead") and (
         not head.with_mask or _made_by(head.mask_head, "FCNMaskHead")
@@ -272,3 +294,4 @@ register_adapter(
     TwoStageDetector,
     pads=True,
 )
+register_adapter("region proposals (RPN)", is_first_stage, ProposalDetector, pads=True)
