@@ -72,7 +72,8 @@ def spread(model: nn.Module) -> None:
 # Layers whose outputs are kept small, so that scores are not all 1 and boxes not as thin as a line
 SOFT = ("rpn_cls", "rpn_reg", "fc_cls", "fc_reg", "cls_embed")
 # Biases of layers that tell classes, which mmdet sets so that all scores are 0.01 at first
-FINAL = ("retina_cls.bias", "conv_cls.bias", "atss_cls.bias", "gfl_cls.bias", "rtm_cls.0.bias",
+FINAL = ("retina_cls.bias", "conv_cls.bias", "atss_cls.bias", "gfl_cls.bias", "tood_cls.bias",
+         "cls_prob_module.2.bias", "reppoints_cls_out.bias", "rtm_cls.0.bias",
          "rtm_cls.1.bias", "rtm_cls.2.bias",
          *(f"conv_{kind}.{i}.bias" for kind in ("cls", "obj") for i in range(3)))  # fmt: skip
 
@@ -99,8 +100,8 @@ def _narrow_norm() -> dict[str, Any]:
     return dict(norm_cfg=dict(type="GN", num_groups=4, requires_grad=True))
 
 
-def _rtmdet() -> dict[str, Any]:
-    model = _dense("mmdet::rtmdet/rtmdet_s_8xb32-300e_coco.py", norm_cfg=dict(type="BN"))
+def _rtmdet(name: str) -> dict[str, Any]:
+    model = _dense(name, norm_cfg=dict(type="BN"))
     model["backbone"]["out_indices"] = (1, 2, 3)
     model["neck"].update(
         in_channels=list(CHANNELS[1:]), out_channels=WIDTH, norm_cfg=dict(type="BN")
@@ -117,6 +118,13 @@ def _yolox() -> dict[str, Any]:
     model["bbox_head"].update(
         num_classes=CLASSES, in_channels=WIDTH, feat_channels=WIDTH, stacked_convs=1
     )
+    return model
+
+
+def _rpn() -> dict[str, Any]:
+    model = _zoo("mmdet::rpn/rpn_r50_fpn_1x_coco.py")
+    model["rpn_head"].update(in_channels=WIDTH, feat_channels=WIDTH)
+    model["test_cfg"]["rpn"].update(nms_pre=50, max_per_img=30)
     return model
 
 
@@ -193,6 +201,18 @@ def _transformer(name: str) -> dict[str, Any]:
     return model
 
 
+def _of_one_map(name: str) -> dict[str, Any]:
+    """DETR or one of its kin with one layer each."""
+    model = _zoo(name)
+    model["backbone"]["out_indices"] = (3,)
+    model["neck"].update(in_channels=[CHANNELS[-1]])
+    model["encoder"]["num_layers"] = model["decoder"]["num_layers"] = 1
+    model["bbox_head"]["num_classes"] = CLASSES
+    model["num_queries"] = 20
+    model["test_cfg"] = dict(max_per_img=10)
+    return model
+
+
 def _narrow_queries(head: dict[str, Any]) -> None:
     """A head of Mask2Former with 32 channels, one layer of pixels and two of queries."""
     head.update(
@@ -235,8 +255,17 @@ MAKERS: dict[str, Callable[[], dict[str, Any]]] = {
     "fcos": lambda: _dense("mmdet::fcos/fcos_r50-caffe_fpn_gn-head_1x_coco.py", **_narrow_norm()),
     "atss": lambda: _dense("mmdet::atss/atss_r50_fpn_1x_coco.py", **_narrow_norm()),
     "gfl": lambda: _dense("mmdet::gfl/gfl_r50_fpn_1x_coco.py", **_narrow_norm()),
-    "rtmdet": _rtmdet,
+    "tood": lambda: _dense("mmdet::tood/tood_r50_fpn_1x_coco.py", **_narrow_norm()),
+    "reppoints": lambda: _dense(
+        "mmdet::reppoints/reppoints-moment_r50_fpn_1x_coco.py",
+        point_feat_channels=WIDTH,
+        **_narrow_norm(),
+    ),
+    "foveabox": lambda: _dense("mmdet::foveabox/fovea_r50_fpn_4xb4-1x_coco.py"),
+    "rtmdet": lambda: _rtmdet("mmdet::rtmdet/rtmdet_s_8xb32-300e_coco.py"),
+    "rtmdet-ins": lambda: _rtmdet("mmdet::rtmdet/rtmdet-ins_s_8xb32-300e_coco.py"),
     "yolox": _yolox,
+    "rpn": _rpn,
     "faster-rcnn": lambda: _two_stage("mmdet::faster_rcnn/faster-rcnn_r50_fpn_1x_coco.py"),
     "legacy-faster-rcnn": _legacy,
     "mask-rcnn": lambda: _two_stage("mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py"),
@@ -246,6 +275,14 @@ MAKERS: dict[str, Callable[[], dict[str, Any]]] = {
     "deformable-detr": lambda: _transformer(
         "mmdet::deformable_detr/deformable-detr_r50_16xb2-50e_coco.py"
     ),
+    **{
+        name: lambda path=path: _of_one_map(f"mmdet::{path}.py")
+        for name, path in {
+            "detr": "detr/detr_r50_8xb2-150e_coco",
+            "conditional-detr": "conditional_detr/conditional-detr_r50_8xb2-50e_coco",
+            "dab-detr": "dab_detr/dab-detr_r50_8xb2-50e_coco",
+        }.items()
+    },
     "dino": lambda: _transformer("mmdet::dino/dino-4scale_r50_8xb2-12e_coco.py"),
     "mask2former": lambda: _mask2former(0, panoptic_on=False),
     "mask2former-panoptic": lambda: _mask2former(2, instance_on=False),
