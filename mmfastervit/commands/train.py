@@ -12,6 +12,7 @@ from mmengine.config import Config
 
 from mmfastervit.engine import options
 from mmfastervit.engine.checkpoint_fit import look_before_training
+from mmfastervit.engine.claiming import FolderInUse
 from mmfastervit.engine.config_mistakes import ConfigMistake, mistakes_told
 from mmfastervit.engine.devices import join_cpu_processes
 from mmfastervit.engine.preflight import check_inputs
@@ -87,8 +88,8 @@ def run(prepared: tuple[Config, bool]) -> int:
     """Train.
 
     Raises:
-        WrongRequest: The run cannot be built, its checkpoint is not that of the model, the
-            machines of the run do not see the same work dir, or --wandb has no account.
+        WrongRequest: The run cannot be built, its checkpoint is not that of the model, its
+            work dir is another run's or not the same for all machines, or --wandb has no account.
         CommandFailed: A checkpoint could not be written, a loss is not finite, a sample could not
             be loaded, or the curves not be sent.
     """
@@ -100,7 +101,7 @@ def run(prepared: tuple[Config, bool]) -> int:
         look_before_training(runner, allow_partial)
     with (
         told_as(CommandFailed, CheckpointNotWritten, Diverged, SampleFailed, *elsewhere),
-        told_as(WrongRequest, ConfigMistake, ResumedApart),
+        told_as(WrongRequest, ConfigMistake, FolderInUse, ResumedApart),
         mistakes_told(cfg, runner),
     ):
         runner.train()

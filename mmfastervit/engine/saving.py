@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import torch
 from mmengine.dist import broadcast_object_list, is_main_process
@@ -18,6 +18,7 @@ from mmfastervit.files import remove, remove_parts, written_whole
 from mmfastervit.registry import HOOKS
 from mmfastervit.signatures import options_of
 
+from .claiming import FolderInUse, claim
 from .preemption import PreemptionHook, highest, shield_workers
 from .resuming import ExactResumeHook, newest_whole
 from .sharding import ShardedRunner
@@ -89,6 +90,7 @@ class SafeCheckpointHook(CheckpointHook):
         CheckpointDoesNotFit: While loading: a checkpoint gives nothing of the model.
         CheckpointNotWritten: While training: the disk is full, or the folder can't be written to.
         Diverged: While training: a loss, of whichever process, is not finite.
+        FolderInUse: When training begins: another run writes to the same folder.
         ResumedApart: When training begins: processes did not find the same checkpoint.
     """
 
@@ -106,6 +108,7 @@ class SafeCheckpointHook(CheckpointHook):
                     f"{type(self).__name__} got an unexpected keyword argument {name!r}"
                 )
         super().__init__(*args, **kwargs)
+        self._claimed: TextIO | None = None
         self._companions: list[Hook] = []
         if exact_resume:
             self._companions.append(ExactResumeHook())
@@ -150,6 +153,7 @@ class SafeCheckpointHook(CheckpointHook):
         self.is_local = isinstance(self.file_backend, LocalBackend)
         if not self.is_local:
             return
+        self._claim(runner)
         if is_main_process():
             for folder in {runner.work_dir, self.out_dir}:
                 remove_parts(Path(folder))
@@ -160,6 +164,25 @@ class SafeCheckpointHook(CheckpointHook):
             self.best_ckpt_path = self._here(best)
         for key, path in getattr(self, "best_ckpt_path_dict", {}).items():
             self.best_ckpt_path_dict[key] = path and self._here(path)
+
+    def _claim(self, runner: Runner) -> None:
+        """Keep other runs out of the folder; all processes raise if another has it."""
+        refusal: list[FolderInUse | None] = [None]
+        if is_main_process():
+            try:
+                self._claimed = claim(Path(self.out_dir), runner.logger.warning)
+            except FolderInUse as error:
+                refusal = [error]
+        broadcast_object_list(refusal)
+        if refusal[0] is not None:
+            raise refusal[0]
+
+    def after_run(self, runner: Runner) -> None:
+        """Let others write to the folder."""
+        super().after_run(runner)
+        if self._claimed is not None:
+            self._claimed.close()
+            self._claimed = None
 
     def _here(self, path: str) -> str:
         return os.path.join(self.out_dir, os.path.basename(path))

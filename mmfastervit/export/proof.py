@@ -28,7 +28,7 @@ PIXELS = 0.999  # of a class map
 LOGITS = 1e-3  # of the largest
 SHAKY = 0.1  # of detections may hang on rounding
 _NOISE = 2e-3  # in steps of the 256 of a picture: a hundred-thousandth of what it is worth
-_ROUNDING = 1e-6  # of each value that a layer gives; float32 has a step of 1.2e-7, and sums add up
+_ROUNDING = 1e-6  # of the values that a layer gives; float32 has a step of 1.2e-7, and sums add up
 _LAYERS = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 _TRIES = 8
 _SAME_CORNER = 0.05  # px, of boxes that are too thin to have an IoU
@@ -170,7 +170,8 @@ def _rounding(model: nn.Module, seed: int) -> Iterator[None]:
     random = torch.Generator().manual_seed(seed)
 
     def shake(layer: nn.Module, inputs: Any, values: Tensor) -> Tensor:
-        return values * (1 + _ROUNDING * torch.randn(values.shape, generator=random))
+        spread = _ROUNDING * values.square().mean().sqrt()
+        return values + spread * torch.randn(values.shape, generator=random)
 
     handles = [
         layer.register_forward_hook(shake)

@@ -1,9 +1,14 @@
 """The check of a whole model: a file that finds something else does not pass."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
 from support.little_detectors import config_of, saved
+from torch import nn
 
 from mmfastervit.datasets.shapes import render_scene
 from mmfastervit.export import build_whole
@@ -57,3 +62,54 @@ def test_a_difference_is_told(change, found):
     change(changed)
     with pytest.raises(ArithmeticError, match=r"picture 1 .* the file is not written|hang on"):
         check(whole, lambda batch: changed, [picture])
+
+
+class Tied(nn.Module):
+    """Finds thirty boxes, and of two of one score that lie on each other the one it sees first.
+
+    Both lie beside the picture, where features are zero whatever is on it.
+    """
+
+    def __init__(self, apart: float):
+        super().__init__()
+        self.data_preprocessor = None
+        self.apart = apart
+        self.layer = nn.Linear(1, 1)
+        nn.init.zeros_(self.layer.bias)
+        self.other = nn.Conv2d(3, 1, 1)
+
+    def test_step(self, data):
+        self.other(torch.stack(data["inputs"]).float())
+        features = torch.zeros(2, 1)
+        logits = self.layer(torch.cat([features, torch.ones(8, 1)]))[:2, 0]
+        logits = logits + torch.tensor([0.0, -self.apart])
+        return [self._sample(int(logits.argmax())) for _ in data["inputs"]]
+
+    def _sample(self, which):
+        numbers, scores, labels = self.found(which)
+        sample = DetDataSample()
+        sample.pred_instances = InstanceData(bboxes=numbers, scores=scores, labels=labels)
+        return sample
+
+    def found(self, which):
+        corners = torch.arange(31.0)[:, None] * 10
+        boxes = torch.cat([corners, corners, corners + 9, corners + 9], 1)
+        boxes[30] += 2 * which
+        return boxes, torch.full((31,), 0.5), torch.zeros(31, dtype=torch.int64)
+
+
+@pytest.mark.parametrize(("apart", "passes"), [(0.0, True), (1e-3, False)])
+def test_boxes_of_one_score_may_drop_each_other_and_others_may_not(apart, passes):
+    model = Tied(apart).eval()
+    whole = SimpleNamespace(
+        model=model, preparation=SimpleNamespace(takes_uint8=True), results=None
+    )
+    values = [value[None].numpy() for value in model.found(1)]
+    outputs = dict(zip(("boxes", "scores", "labels"), values, strict=True), count=np.array([31]))
+    picture = np.zeros((320, 320, 3), np.uint8)
+    if passes:
+        checked = check(whole, lambda batch: outputs, [picture])
+        assert (checked.compared, checked.shaky) == (30, 2)
+    else:
+        with pytest.raises(ArithmeticError, match="the file is not written"):
+            check(whole, lambda batch: outputs, [picture])
