@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -46,36 +47,50 @@ def deformable_convolution(
     Returns:
         (B, O, h, w).
     """
-    batch, channels, height, width = images.shape
+    _, channels, height, width = images.shape
     rows, columns = offsets.shape[2:]
     down, across = kernel.shape[2:]
-    cells = down * across
-    (step_y, step_x), (pad_y, pad_x), (apart_y, apart_x) = map(_pair, (stride, padding, dilation))
-    y = torch.arange(rows) * step_y - pad_y + _cells(down, apart_y).repeat_interleave(across, 0)
-    x = torch.arange(columns) * step_x - pad_x + _cells(across, apart_x).repeat(down, 1)
-    moved = offsets.reshape(batch * offset_groups, cells, 2, rows, columns)
+    cells, width_of_group = down * across, channels // offset_groups
+    layout = zip(*map(_pair, (stride, padding, dilation)), strict=True)
+    y, x = (
+        _places(cells_of_side, places, pixels, *one)
+        for cells_of_side, places, pixels, one in zip(
+            (down, across), (rows, columns), (height, width), layout, strict=True
+        )
+    )
+    # Batches are -1 throughout: written as numbers, each size of theirs is a dozen nodes of a file
+    moved = offsets.reshape(-1, down, across, 2, rows, columns)
     grid = torch.stack(
         [
-            (2 * (x[:, None] + moved[:, :, 1]) + 1) / width - 1,
-            (2 * (y[:, :, None] + moved[:, :, 0]) + 1) / height - 1,
+            moved[:, :, :, 1] * (2 / width) + x[:, None, :],
+            moved[:, :, :, 0] * (2 / height) + y[:, None, :, None],
         ],
         -1,
-    )  # of -1 at the left and upper side to 1 at the others, as grid_sample counts
+    )
     samples = F.grid_sample(
-        images.reshape(batch * offset_groups, -1, height, width),
-        grid.reshape(batch * offset_groups, cells * rows, columns, 2),
+        images.reshape(-1, width_of_group, height, width),
+        grid.reshape(-1, cells * rows, columns, 2),
         align_corners=False,
-    ).reshape(batch, offset_groups, channels // offset_groups, cells, rows * columns)
+    ).reshape(-1, offset_groups, width_of_group, cells, rows * columns)
     if shares is not None:
-        samples = samples * shares.reshape(batch, offset_groups, 1, cells, rows * columns)
-    samples = samples.reshape(batch, groups, channels // groups * cells, rows * columns)
+        samples = samples * shares.reshape(-1, offset_groups, 1, cells, rows * columns)
+    samples = samples.reshape(-1, groups, channels // groups * cells, rows * columns)
     products = kernel.reshape(groups, kernel.shape[0] // groups, -1) @ samples
-    return products.reshape(batch, kernel.shape[0], rows, columns)
+    return products.reshape(-1, kernel.shape[0], rows, columns)
 
 
-def _cells(count: int, apart: int) -> Tensor:
-    """(count, 1): where the cells of a kernel are."""
-    return (torch.arange(count) * apart)[:, None]
+def _places(
+    cells: int, count: int, pixels: int, stride: int, padding: int, dilation: int
+) -> Tensor:
+    """(cells, count): where each cell of a side looks at each place.
+
+    From -1 at the first side of an image of so many pixels to 1 at the last, as grid_sample counts.
+    What is known while a file is written stands in it as numbers.
+    """
+    known = isinstance(count, int) and isinstance(pixels, int)
+    arange: Any = np.arange if known else torch.arange
+    places = arange(count) * stride + arange(cells)[:, None] * dilation - padding
+    return torch.as_tensor((2 * places + 1) / pixels - 1).float()
 
 
 def _plain(_: Any, images: Tensor, offsets: Tensor, kernel: Tensor, *options: Any) -> Tensor:
@@ -92,7 +107,23 @@ def _modulated(
     bias: Tensor | None = None,
     *options: Any,
 ) -> Tensor:
-    """In the place of mmcv's."""
+    """In the place of mmcv's, which reads offsets and shares of a larger map row by row.
+
+    So it computes DyHead, which has those of a finer map than the one it convolves: their values,
+    in order, fill the smaller map, and the rest is left.
+    """
+    layout = zip(*map(_pair, options[:3]), strict=True)
+    size = [
+        (pixels + 2 * padding - dilation * (cells - 1) - 1) // stride + 1
+        for pixels, cells, (stride, padding, dilation) in zip(
+            images.shape[2:], kernel.shape[2:], layout, strict=True
+        )
+    ]
+    if list(offsets.shape[2:]) != size:
+        offsets, shares = (
+            one.flatten(1)[:, : one.shape[1] * size[0] * size[1]].reshape(-1, one.shape[1], *size)
+            for one in (offsets, shares)
+        )
     convolved = deformable_convolution(images, offsets, kernel, shares, *options)
     return convolved if bias is None else convolved + bias[:, None, None]
 

@@ -121,9 +121,24 @@ def _roi_align_in_onnx(
     )
 
 
+def _adaptive_max_pool_in_onnx(images: Any, size: Any) -> Any:
+    """For ``aten.adaptive_max_pool2d``, which torch's exporter does not know."""
+    from onnxscript import opset18 as op
+
+    windows = [have // want for have, want in zip(images.shape[2:], size, strict=True)]
+    for have, want in zip(images.shape[2:], size, strict=True):
+        if have % want:
+            raise ValueError(
+                f"adaptive max pooling of {have} pixels to {want} has windows of several sizes; "
+                "take pictures of a --size that is a multiple of 64"
+            )
+    return op.MaxPool(images, kernel_shape=windows, strides=windows)
+
+
 def translations() -> Mapping[Callable, Callable]:
     """How torch's exporter writes these operators."""
     return {
         torch.ops.mmfastervit.kept_by_nms.default: _nms_in_onnx,
         torch.ops.mmfastervit.roi_align.default: _roi_align_in_onnx,
+        torch.ops.aten.adaptive_max_pool2d.default: _adaptive_max_pool_in_onnx,
     }

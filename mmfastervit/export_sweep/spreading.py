@@ -3,7 +3,8 @@
 Fresh weights make a head say the same everywhere: all scores are 0.01, all boxes are their anchors,
 and a file that mixed up two of them would pass. So the layers after the backbone are scaled, each
 when a picture first goes through it, until its outputs have a spread of one (layer-sequential
-unit variance, arXiv 1511.06422); layers that are zero at first are drawn. Biases of -4.6, by which
+unit variance, arXiv 1511.06422), on no map more if it serves several; layers that are zero at first
+are drawn. Biases of -4.6, by which
 a focal loss starts with scores of 0.01, become -3, so that products of two scores are seen as well.
 """
 
@@ -54,26 +55,28 @@ def _vary(norm: nn.BatchNorm2d, random: torch.Generator) -> None:
 
 
 def _scaler(random: torch.Generator) -> Callable[..., Any]:
-    """A hook that scales a layer the first time that it is called."""
+    """A hook that scales a layer the first time that it is called, and down if it spreads more."""
     seen: list[bool] = []
 
     @torch.no_grad()
     def scale(layer: Any, inputs: tuple, output: Tensor) -> Tensor | None:
-        if seen or not isinstance(output, Tensor) or output.numel() < 2:
+        if not isinstance(output, Tensor) or output.numel() < 2:
             return None
-        seen.append(True)
         kind: Any = type(layer)
-        if layer.bias is not None:
-            layer.bias.clamp_(min=_LOWEST_BIAS)
-        if not layer.weight.any():
-            fan = layer.weight[0].numel()
-            layer.weight.normal_(0, math.sqrt(1 / fan), generator=random)
-        output = kind.forward(layer, *inputs)
+        if not seen:
+            if layer.bias is not None:
+                layer.bias.clamp_(min=_LOWEST_BIAS)
+            if not layer.weight.any():
+                fan = layer.weight[0].numel()
+                layer.weight.normal_(0, math.sqrt(1 / fan), generator=random)
+            output = kind.forward(layer, *inputs)
         bias = 0.0 if layer.bias is None else layer.bias
         if isinstance(bias, Tensor) and output.ndim == 4:
             bias = bias[:, None, None]
         spread = float((output - bias).std())
-        if not (math.isfinite(spread) and spread > _LEAST):
+        least = 1 if seen else _LEAST
+        seen.append(True)
+        if not (math.isfinite(spread) and spread > least):
             return None
         layer.weight.div_(spread)
         return kind.forward(layer, *inputs)

@@ -55,7 +55,7 @@ def try_one(task: tuple[str, str], arch: str) -> dict[str, Any]:
             whole = _whole(subject)
             record.update(family=whole.adapter.name)
             pictures = list(islice(drawn_pictures(whole.channels, size[0]), _PICTURES))
-            _spread(whole, [fitted(pictures[0], size)])
+            _spread(whole, [fitted(picture, size) for picture in pictures])
             out = Path(folder, "model.onnx")
             written = export_whole(whole, out, size, pictures, any_size=False)
         record.update(

@@ -74,3 +74,16 @@ def test_sampling_is_what_mmcv_computes(case, tmp_path):
         theirs = model(other)[0].numpy()
     found = InferenceSession(path).run(None, {"images": other.numpy()})[0]
     np.testing.assert_allclose(found, theirs, atol=1e-4, rtol=1e-3)
+
+
+def test_offsets_of_a_finer_map_are_read_as_mmcv_does():
+    torch.manual_seed(0)
+    layer = ops.ModulatedDeformConv2d(8, 12, 3, padding=1, bias=True)
+    images = torch.randn(2, 8, 7, 9)
+    offsets, shares = torch.randn(2, 18, 13, 17), torch.rand(2, 9, 13, 17)
+    with torch.no_grad():
+        theirs = layer(images, offsets, shares)
+        with convolutions_sampled():
+            ours = layer(images, offsets, shares)
+    assert theirs.shape == (2, 12, 7, 9)
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)

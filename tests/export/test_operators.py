@@ -1,11 +1,15 @@
 """The operators that a file has for what torch's exporter lacks compute what mmcv does."""
 
+import numpy as np
 import pytest
 import torch
 from mmcv.ops import batched_nms
 from mmcv.ops import roi_align as align
+from onnxruntime import InferenceSession
 from torch import nn
+from torch.nn import functional
 
+from mmfastervit.explaining import cause_of
 from mmfastervit.export.detections import Suppression, kept
 from mmfastervit.export.operators import roi_align
 from mmfastervit.export.writing import trace
@@ -65,3 +69,19 @@ def test_features_of_boxes_are_those_of_mmcv(samples, aligned, tmp_path):
     )
     wanted = align(features, rois, (5, 7), 0.25, samples, "avg", aligned)
     assert torch.allclose(torch.from_numpy(found), wanted, atol=1e-5)
+
+
+class Pooled(torch.nn.Module):
+    def forward(self, images):
+        return (functional.adaptive_max_pool2d(images, (4, 5)),)
+
+
+def test_adaptive_max_pooling_is_written_where_its_windows_are_alike(tmp_path):
+    images = torch.randn(2, 3, 16, 25)
+    path = str(tmp_path / "x.onnx")
+    trace(Pooled(), images, {0: "batch"}).save(path)
+    found = InferenceSession(path).run(None, {"images": images.numpy()})[0]
+    np.testing.assert_array_equal(found, Pooled()(images)[0].numpy())
+    with pytest.raises(Exception, match="17 pixels to 4 has windows of several sizes") as caught:
+        trace(Pooled(), torch.randn(2, 3, 17, 25), {0: "batch"})
+    assert "several sizes" in cause_of(caught.value)

@@ -38,6 +38,18 @@ def test_outputs_spread_by_one_around_the_bias_and_the_backbone_stays():
 
 
 @torch.no_grad()
+def test_a_layer_of_several_maps_spreads_no_more_on_any():
+    model = Model().eval()
+    maps = [torch.randn(1, 3, 20, 30) * scale for scale in (1, 9, 0.1)]
+    with spreading(model):
+        for one in maps:
+            model(one)
+    spreads = [float((model.head[0](model.backbone(one))).std()) for one in maps]
+    assert abs(max(spreads) - 1) < 0.1
+    assert min(spreads) > 1e-3
+
+
+@torch.no_grad()
 def test_the_same_seed_gives_the_same_weights():
     weights = []
     for seed in (0, 0, 1):

@@ -230,17 +230,14 @@ class TwoStageDetector(nn.Module):
             features = extractor(maps, boxes)
             if self.detector.roi_head.with_shared_head:
                 features = self.detector.roi_head.shared_head(features)
-            masks = head(features).sigmoid()  # (B * N, classes, h, w)
+            logits = head(features)  # (B * N, classes, h, w)
+            index = torch.zeros_like(labels) if head.class_agnostic else labels.clamp(min=0)
+            index = index.reshape(-1, 1, 1, 1).expand(-1, 1, *logits.shape[2:])
+            masks = logits.gather(1, index)[:, 0].sigmoid()
             total = masks if total is None else total + masks
         assert total is not None  # there is a head
-        mean = total / len(heads)
-        if heads[-1].class_agnostic:
-            chosen = mean[:, 0]
-        else:
-            index = labels.reshape(-1, 1, 1, 1).clamp(min=0)
-            chosen = mean.gather(1, index.expand(-1, 1, *mean.shape[2:]))[:, 0]
-        chosen = chosen.reshape(*labels.shape, *chosen.shape[1:])
-        return torch.where((labels >= 0)[..., None, None], chosen, 0.0)
+        mean = (total / len(heads)).reshape(*labels.shape, *total.shape[1:])
+        return torch.where((labels >= 0)[..., None, None], mean, 0.0)
 
 
 class ProposalDetector(nn.Module):
