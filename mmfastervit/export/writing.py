@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from torch.utils._pytree import tree_unflatten
 
 from .deformable import convolutions_sampled
 from .operators import translations
+from .tidying import tidy
 
 OPSET = 18
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
@@ -39,8 +39,6 @@ def trace(module: nn.Module, images: Tensor, axes: Mapping[int, str]) -> torch.o
         images: To trace with.
         axes: Names of the images' axes that are of any size.
     """
-    from onnxscript import optimizer
-
     # apart from torch.onnx.export, under which mmdet takes branches for exporters of old
     exported = exported_program(module, images, axes)
     program = torch.onnx.export(
@@ -55,28 +53,8 @@ def trace(module: nn.Module, images: Tensor, axes: Mapping[int, str]) -> torch.o
         optimize=False,
     )
     assert program is not None  # it is where no file is given
-    # First what is constant, which leaves a third of the nodes: one of the optimiser's rules looks
-    # at every node from every other (onnxscript 0.7, SlicesSplit)
-    optimizer.fold_constants(program.model, onnx_shape_inference=True)
-    optimizer.remove_unused_nodes(program.model)
-    program.optimize()
-    _keep_constants(program.model.graph)
+    tidy(program.model)
     return program
-
-
-def _keep_constants(graph: Any) -> None:
-    """Put back constants that a graph's nodes take and that it has lost.
-
-    onnxscript 0.7 fuses limits of one value, as of two ``clamp`` in a row, into a constant named
-    after the value; where that is done twice, the graph has the second one alone, and the file
-    can't be opened.
-    """
-    for node in graph:
-        for value in node.inputs:
-            if value is None or value.producer() is not None or value.const_value is None:
-                continue
-            if value.name not in graph.initializers:
-                graph.register_initializer(value)
 
 
 def state(program: torch.onnx.ONNXProgram, texts: Mapping[str, str]) -> None:
