@@ -89,6 +89,11 @@ def check_coder(coder: Any, where: str) -> None:
         raise Refused(f"{where} is a {type(coder).__name__}; {', '.join(_CODERS)} can be exported")
 
 
+def activated(loss: Any, logits: Tensor) -> Tensor:
+    """Scores of logits (..., K), by a loss with an activation of its own, which takes rows."""
+    return loss.get_activation(logits.flatten(0, -2)).reshape(*logits.shape[:-1], -1)
+
+
 def decoded(coder: Any, priors: Tensor, deltas: Tensor, size: tuple[int, int]) -> Tensor:
     """Boxes (..., 4) of priors and what a head says of each, inside the image where the coder does.
 

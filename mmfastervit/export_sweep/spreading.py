@@ -71,8 +71,8 @@ def _scaler(random: torch.Generator) -> Callable[..., Any]:
                 layer.weight.normal_(0, math.sqrt(1 / fan), generator=random)
             output = kind.forward(layer, *inputs)
         bias = 0.0 if layer.bias is None else layer.bias
-        if isinstance(bias, Tensor) and output.ndim == 4:
-            bias = bias[:, None, None]
+        if isinstance(bias, Tensor) and not isinstance(layer, nn.Linear):
+            bias = bias[:, None, None]  # channels come before pixels
         spread = float((output - bias).std())
         least = 1 if seen else _LEAST
         seen.append(True)

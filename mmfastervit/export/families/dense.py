@@ -16,6 +16,7 @@ from ..detections import (
     NONE,
     Results,
     Suppression,
+    activated,
     best,
     check_coder,
     clipped,
@@ -119,7 +120,7 @@ def by_prior(maps: Tensor, width: int) -> Tensor:
 def class_scores(head: Any, logits: Tensor) -> Tensor:
     """Scores (B, K, classes) of logits, as a dense head makes them."""
     if getattr(head.loss_cls, "custom_cls_channels", False):
-        return head.loss_cls.get_activation(logits)
+        return activated(head.loss_cls, logits)
     return logits.sigmoid() if head.use_sigmoid_cls else logits.softmax(-1)[..., :-1]
 
 

@@ -15,6 +15,7 @@ from ..detections import (
     NONE,
     Results,
     Suppression,
+    activated,
     best,
     check_coder,
     decoded,
@@ -165,7 +166,7 @@ class TwoStageDetector(nn.Module):
         boxes, logits, deltas = self._refined(maps, boxes, size)
         head = self._each("bbox_head")[-1]
         custom = getattr(head, "custom_cls_channels", False)
-        scores = head.loss_cls.get_activation(logits) if custom else logits.softmax(-1)
+        scores = activated(head.loss_cls, logits) if custom else logits.softmax(-1)
         results = self._suppressed(head, boxes, ranks, scores[..., :-1], deltas, size)
         if len(self.mask_extractors):
             results["masks"] = self._masks(maps, results)
@@ -193,7 +194,7 @@ class TwoStageDetector(nn.Module):
     ) -> Tensor:
         """The boxes that the next stage looks at (Cascade R-CNN, equation 5)."""
         if not head.reg_class_agnostic:
-            scores = head.loss_cls.get_activation(logits) if head.custom_activation else logits
+            scores = activated(head.loss_cls, logits) if head.custom_activation else logits
             label = scores[..., :-1].argmax(-1, keepdim=True)  # (B, N, 1)
             places = label * 4 + torch.arange(4)
             deltas = deltas.gather(2, places)
@@ -230,14 +231,33 @@ class TwoStageDetector(nn.Module):
             features = extractor(maps, boxes)
             if self.detector.roi_head.with_shared_head:
                 features = self.detector.roi_head.shared_head(features)
-            logits = head(features)  # (B * N, classes, h, w)
-            index = torch.zeros_like(labels) if head.class_agnostic else labels.clamp(min=0)
-            index = index.reshape(-1, 1, 1, 1).expand(-1, 1, *logits.shape[2:])
-            masks = logits.gather(1, index)[:, 0].sigmoid()
+            which = torch.zeros_like(labels) if head.class_agnostic else labels.clamp(min=0)
+            masks = _chosen_masks(head, features, which.flatten()).sigmoid()
             total = masks if total is None else total + masks
         assert total is not None  # there is a head
         mean = (total / len(heads)).reshape(*labels.shape, *total.shape[1:])
         return torch.where((labels >= 0)[..., None, None], mean, 0.0)
+
+
+def _chosen_masks(head: Any, features: Tensor, which: Tensor) -> Tensor:
+    """Logits (R, h, w) of one class of each of R regions, of features (R, C, ., .).
+
+    Where the last layer is a plain one, it is computed for that class alone: of a thousand classes
+    the masks of all take gigabytes.
+    """
+    last = head.conv_logits
+    if type(last) is not nn.Conv2d or last.kernel_size != (1, 1):
+        logits = head(features)
+        index = which[:, None, None, None].expand(-1, 1, *logits.shape[2:])
+        return logits.gather(1, index)[:, 0]
+    head.conv_logits = nn.Identity()
+    try:
+        seen = head(features)  # (R, C', h, w)
+    finally:
+        head.conv_logits = last
+    kernels = last.weight[which, :, 0, 0][:, None]  # (R, 1, C')
+    logits = (kernels @ seen.flatten(2)).reshape(-1, *seen.shape[2:])
+    return logits if last.bias is None else logits + last.bias[which][:, None, None]
 
 
 class ProposalDetector(nn.Module):
