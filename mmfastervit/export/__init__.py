@@ -3,6 +3,7 @@
 from mmfastervit.runtimes import paste_masks
 
 from .adapters import Adapter, Refused, register_adapter
+from .asking import batch_of, fitted
 from .formats import format_of, require_quantisable
 from .likeness import Likeness
 from .parts import (
@@ -16,7 +17,7 @@ from .parts import (
     preparation_of,
 )
 from .preparing import Preparation
-from .proof import Checked, batch_of, fitted
+from .proof import Checked
 from .quantising import FEW, Calibration, quantise
 from .whole import WholeModel, Written, build_whole, export_whole
 from .writing import require_packages

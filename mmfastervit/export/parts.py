@@ -19,9 +19,9 @@ from mmfastervit.models import FasterViT
 from mmfastervit.models.channels import channels_in
 from mmfastervit.runtimes import largest_difference
 
+from .asking import fitted
 from .formats import Run, format_of, require_quantisable
 from .preparing import Preparation
-from .proof import fitted
 from .quantising import Calibration, quantise_checked
 from .writing import beside
 

@@ -26,10 +26,11 @@ from mmfastervit.runtimes import Stated, described
 
 from . import families  # noqa: F401  # it registers what it knows
 from .adapters import Adapter, Refused, adapter_for
+from .asking import fitted
 from .detections import Results
 from .formats import Format, Program, format_of, require_quantisable
 from .preparing import Preparation
-from .proof import Checked, array_of, check, fitted
+from .proof import Checked, array_of, check
 from .quantising import FIXED, Calibration, quantise_checked
 from .writing import beside
 

@@ -15,7 +15,7 @@ from mmfastervit.config.tree import plain
 from mmfastervit.datasets.shapes import drawn_pictures
 from mmfastervit.explaining import cause_of
 from mmfastervit.export import Refused, WholeModel, build_whole, export_whole
-from mmfastervit.export.proof import fitted, predicted
+from mmfastervit.export.asking import fitted, predicted
 from mmfastervit.logs import warnings_only
 from mmfastervit.trial.steps import preprocessor_of
 

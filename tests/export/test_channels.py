@@ -10,7 +10,8 @@ from support.stacks import MANY_CHANNELS
 
 from mmfastervit.datasets.shapes import drawn_pictures
 from mmfastervit.export import build_whole
-from mmfastervit.export.proof import check, fitted
+from mmfastervit.export.asking import fitted
+from mmfastervit.export.proof import check
 from mmfastervit.runtimes import OnnxRuntime
 
 CHANNELS = (1, 4, 13)

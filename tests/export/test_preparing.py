@@ -9,8 +9,8 @@ from mmseg.models import SegDataPreProcessor
 from mmfastervit.engine.channels import DetChannelsPreprocessor
 from mmfastervit.engine.seg_channels import SegChannelsPreprocessor
 from mmfastervit.export import Refused
+from mmfastervit.export.asking import predicted
 from mmfastervit.export.preparing import Preparation
-from mmfastervit.export.proof import predicted
 
 RGB = dict(mean=[120.0, 110.0, 100.0], std=[50.0, 60.0, 70.0])
 

@@ -15,7 +15,8 @@ from support.little_detectors import MAKERS, SEGMENTORS, config_of, saved
 
 from mmfastervit.datasets.shapes import render_scene
 from mmfastervit.export import Refused, WholeModel, build_whole
-from mmfastervit.export.proof import check, fitted
+from mmfastervit.export.asking import fitted
+from mmfastervit.export.proof import check
 
 WITH_MASKS = {"boxes", "scores", "labels", "count", "masks"}
 OUTPUTS = {

@@ -7,7 +7,7 @@ from torch import nn
 
 from mmfastervit.datasets.shapes import render_scene
 from mmfastervit.export import build_whole
-from mmfastervit.export.proof import predicted
+from mmfastervit.export.asking import predicted
 from mmfastervit.export_sweep.spreading import spreading
 
 

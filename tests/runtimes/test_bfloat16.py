@@ -8,7 +8,7 @@ from torch import nn
 
 from mmfastervit.config.building import build_model
 from mmfastervit.datasets.shapes import render_scene
-from mmfastervit.export.proof import predicted
+from mmfastervit.export.asking import predicted
 from mmfastervit.runtimes.bfloat16 import compute_in_bfloat16
 
 

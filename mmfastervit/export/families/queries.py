@@ -159,9 +159,9 @@ class SingleMapDetector(nn.Module):
         """Images (B, C, H, W), of which ``size`` is not padding, to detections."""
         detector = self.detector
         features = detector.extract_feat(images)[-1]
-        padded = images.shape[2:]
+        padded = (images.shape[2], images.shape[3])
         mask: Tensor | None = None
-        if tuple(padded) != tuple(size):
+        if padded != tuple(size):
             outside = F.interpolate(_outside(padded, size), size=features.shape[-2:])[0].bool()
             mask = outside.expand(features.shape[0], -1, -1)
         place = detector.positional_encoding(mask, input=features)

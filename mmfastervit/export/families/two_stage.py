@@ -16,63 +16,18 @@ from ..detections import (
     Results,
     Suppression,
     activated,
-    best,
     check_coder,
     decoded,
     detections,
     kept,
-    large_enough,
-    positive,
     taken,
 )
 from ..operators import roi_align
-from .dense import by_prior
+from .proposals import Proposals, makes_proposals
 
-_RPN = ("_predict_by_feat_single", "_bbox_post_process")
 _ROI = ("predict", "predict_bbox", "predict_mask", "_bbox_forward", "_mask_forward")
 _HEADS = ("_predict_by_feat_single", "predict_by_feat")
-_RPN_WHERE, _ROI_WHERE = "model.test_cfg.rpn", "model.test_cfg.rcnn"
-
-
-class Proposals(nn.Module):
-    """Maps to boxes that may hold an object: what mmdet's ``RPNHead`` predicts."""
-
-    def __init__(self, head: Any):
-        super().__init__()
-        self.head = head
-        check_coder(head.bbox_coder, "model.rpn_head.bbox_coder")
-        self.nms = Suppression.of(head.test_cfg, _RPN_WHERE)
-        self.most = positive(head.test_cfg, "nms_pre", _RPN_WHERE)
-        self.least = float(head.test_cfg.get("min_bbox_size", -1))
-
-    def forward(self, maps: Sequence[Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Boxes (B, N, 4), and scores (B, N), which are negative where there is no box."""
-        logits, deltas = self.head(maps)
-        sizes = [one.shape[-2:] for one in logits]
-        priors = self.head.prior_generator.grid_priors(
-            sizes, dtype=logits[0].dtype, device=logits[0].device
-        )
-        boxes, scores, groups = [], [], []
-        for level, (logit, delta, prior) in enumerate(zip(logits, deltas, priors, strict=True)):
-            box, score = self._level(logit, delta, prior, size)
-            boxes.append(box)
-            scores.append(score)
-            groups.append(torch.full_like(score, level))
-        all_boxes = torch.cat(boxes, 1)
-        all_scores = large_enough(all_boxes, torch.cat(scores, 1), self.least)
-        found, places = kept(all_boxes, all_scores, torch.cat(groups, 1), self.nms)
-        return taken(all_boxes, places), found
-
-    def _level(
-        self, logits: Tensor, deltas: Tensor, priors: Any, size: tuple[int, int]
-    ) -> tuple[Tensor, Tensor]:
-        values = by_prior(logits, self.head.cls_out_channels)
-        single = self.head.use_sigmoid_cls
-        scores = values.sigmoid()[..., 0] if single else values.softmax(-1)[..., 0]
-        scores, places = best(scores, self.most)
-        deltas = taken(by_prior(deltas, self.head.bbox_coder.encode_size), places)
-        chosen = getattr(priors, "tensor", priors)[places]
-        return decoded(self.head.bbox_coder, chosen, deltas, size), scores
+_WHERE = "model.test_cfg.rcnn"
 
 
 class Extractor(nn.Module):
@@ -136,7 +91,7 @@ class TwoStageDetector(nn.Module):
         self.proposals = Proposals(detector.rpn_head)
         self.is_cascade = is_a(head, "CascadeRoIHead")
         self.stages = head.num_stages if self.is_cascade else 1
-        self.nms = Suppression.of(head.test_cfg, _ROI_WHERE)
+        self.nms = Suppression.of(head.test_cfg, _WHERE)
         self.threshold = float(head.test_cfg.score_thr)
         self.box_extractors = nn.ModuleList(
             Extractor(one, "model.roi_head.bbox_roi_extractor")
@@ -148,7 +103,7 @@ class TwoStageDetector(nn.Module):
         if head.with_mask:
             self.mask_threshold = float(head.test_cfg.mask_thr_binary)
             if self.mask_threshold < 0:
-                raise Refused(f"{_ROI_WHERE}.mask_thr_binary is {self.mask_threshold}, and no mask")
+                raise Refused(f"{_WHERE}.mask_thr_binary is {self.mask_threshold}, and no mask")
             name = "bbox_roi_extractor" if head.share_roi_extractor else "mask_roi_extractor"
             self.mask_extractors.extend(
                 Extractor(one, f"model.roi_head.{name}") for one in self._each(name)
@@ -260,35 +215,11 @@ def _chosen_masks(head: Any, features: Tensor, which: Tensor) -> Tensor:
     return logits if last.bias is None else logits + last.bias[which][:, None, None]
 
 
-class ProposalDetector(nn.Module):
-    """Images to boxes that may hold an object, all of label 0: a first stage alone."""
-
-    def __init__(self, detector: Any):
-        super().__init__()
-        self.detector = detector
-        self.proposals = Proposals(detector.bbox_head)
-
-    def forward(self, images: Tensor, size: tuple[int, int]) -> Results:
-        """Images (B, C, H, W), of which ``size`` is not padding, to detections."""
-        boxes, scores = self.proposals(self.detector.extract_feat(images), size)
-        return detections(boxes, scores, torch.zeros_like(scores, dtype=torch.int64))
-
-
-def is_first_stage(model: nn.Module) -> bool:
-    """Whether a model is mmdet's ``RPN``."""
-    return is_a(model, "RPN") and _makes_proposals(getattr(model, "bbox_head", None))
-
-
-def _makes_proposals(head: Any) -> bool:
-    made = definers(head, (*_RPN, "predict_by_feat"))
-    return is_a(head, "RPNHead") and set(made.values()) == {"RPNHead", "BaseDenseHead"}
-
-
 def is_two_stage(model: nn.Module) -> bool:
     """Whether detections of a model are made as the standard and cascade heads do."""
     head: Any = getattr(model, "roi_head", None)
     rpn = getattr(model, "rpn_head", None)
-    if definers(model, ["predict"])["predict"] != "TwoStageDetector" or not _makes_proposals(rpn):
+    if definers(model, ["predict"])["predict"] != "TwoStageDetector" or not makes_proposals(rpn):
         return False
     known = {"StandardRoIHead", "CascadeRoIHead", "BaseRoIHead"}
     if not set(definers(head, _ROI).values()) <= known:
@@ -311,4 +242,3 @@ register_adapter(
     TwoStageDetector,
     pads=True,
 )
-register_adapter("region proposals (RPN)", is_first_stage, ProposalDetector, pads=True)
