@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 import torch
 from mmengine.dist import broadcast_object_list, is_main_process
@@ -18,7 +18,7 @@ from mmfastervit.files import remove, remove_parts, written_whole
 from mmfastervit.registry import HOOKS
 from mmfastervit.signatures import options_of
 
-from .claiming import FolderInUse, claim
+from .claiming import Claim, FolderInUse, claim
 from .preemption import PreemptionHook, highest, shield_workers
 from .resuming import ExactResumeHook, newest_whole
 from .sharding import ShardedRunner
@@ -108,7 +108,7 @@ class SafeCheckpointHook(CheckpointHook):
                     f"{type(self).__name__} got an unexpected keyword argument {name!r}"
                 )
         super().__init__(*args, **kwargs)
-        self._claimed: TextIO | None = None
+        self._claimed: Claim | None = None
         self._companions: list[Hook] = []
         if exact_resume:
             self._companions.append(ExactResumeHook())
@@ -181,7 +181,7 @@ class SafeCheckpointHook(CheckpointHook):
         """Let others write to the folder."""
         super().after_run(runner)
         if self._claimed is not None:
-            self._claimed.close()
+            self._claimed.release()
             self._claimed = None
 
     def _here(self, path: str) -> str:

@@ -1,5 +1,6 @@
 """One run at a time writes to a folder, and however it ends, the next one may."""
 
+import fcntl
 import subprocess
 import sys
 
@@ -44,6 +45,7 @@ def test_a_second_run_is_refused_until_the_first_is_killed(other, tmp_path):
 def test_a_run_that_has_ended_leaves_the_folder_to_others(tmp_path):
     runner = make_runner(tmp_path)
     runner.train()
+    assert not (tmp_path / ".in_use").exists()
     done = subprocess.run(
         [sys.executable, "-c", HOLDS, tmp_path],
         input="", capture_output=True, text=True, check=False,
@@ -66,3 +68,29 @@ def test_where_the_file_system_keeps_no_claims_it_is_said(monkeypatch, tmp_path)
     told = []
     assert claim(tmp_path, told.append) is None
     assert "No locks available" in told[0]
+
+
+def test_a_folder_that_cannot_be_written_to_is_said(monkeypatch, tmp_path):
+    def refuse(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    told = []
+    assert claim(tmp_path, told.append) is None
+    assert "No space left on device" in told[0]
+
+
+def test_a_claim_that_was_released_meanwhile_is_made_anew(monkeypatch, tmp_path):
+    first = claim(tmp_path, print)
+    lock, calls = fcntl.lockf, []
+
+    def slow(*arguments):
+        if not calls:
+            calls.append(first.release())  # by the run before, after this one has opened the file
+        return lock(*arguments)
+
+    monkeypatch.setattr("fcntl.lockf", slow)
+    second = claim(tmp_path, print)
+    assert (tmp_path / ".in_use").exists()
+    second.release()
+    assert not (tmp_path / ".in_use").exists()

@@ -122,7 +122,7 @@ def test_a_kill_at_any_write_loses_nothing(kills, tmp_path):
         assert first == -signal.SIGKILL, (kill, left, done.stderr)
         assert second == 0, (kill, left, done.stderr)
         assert_ended_alike(tmp_path / "whole/epoch_3.pth", tmp_path / str(i) / "epoch_3.pth")
-        assert not list((tmp_path / str(i)).glob(".*"))
+        assert not list((tmp_path / str(i)).glob(".*.*"))
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
@@ -144,7 +144,7 @@ def test_what_cannot_be_written_is_told_and_what_was_there_stays(number, tmp_pat
         "whole checkpoint is epoch_1.pth. Make room, or the folder writable, and go on by --resume"
     )
     assert newest_whole([tmp_path]) == tmp_path / "epoch_1.pth"
-    assert not list(tmp_path.glob(".*"))
+    assert not list(tmp_path.glob(".*.*"))
 
 
 def test_a_run_ends_at_the_first_loss_that_is_not_finite(tmp_path):

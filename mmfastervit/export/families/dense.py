@@ -146,14 +146,14 @@ def _by_distribution(
 
 
 def _in_strides(head: Any, level: int, _: Tensor, values: Tensor, __: tuple[int, int]) -> Tensor:
-    """TOOD's boxes are whole already, in strides (Task-aligned One-stage, section 3.2)."""
+    """TOOD's boxes are whole already, in strides (arXiv 2108.07755)."""
     return values * head.prior_generator.strides[level][0]
 
 
 def _from_point(
     head: Any, level: int, priors: Tensor, values: Tensor, size: tuple[int, int]
 ) -> Tensor:
-    """RepPoints' corners are as far from their point, in strides, as the points say."""
+    """RepPoints' corners are so far, in strides, from their point (arXiv 1904.11490)."""
     point = priors[..., :2]
     corners = values * head.point_strides[level] + torch.cat([point, point], -1)
     return clipped(corners, size)
@@ -162,7 +162,7 @@ def _from_point(
 def _by_exponents(
     head: Any, level: int, priors: Tensor, values: Tensor, size: tuple[int, int]
 ) -> Tensor:
-    """FoveaBox says the logarithm of each side's distance, in its map's length (equation 3)."""
+    """FoveaBox says logarithms of distances, in its map's length (arXiv 1904.03797)."""
     left, top, right, bottom = (values.exp() * head.base_edge_list[level]).unbind(-1)
     x, y = priors[..., 0], priors[..., 1]
     corners = torch.stack([x - left, y - top, x + right, y + bottom], -1)

@@ -1,7 +1,7 @@
 """RTMDet-Ins: a dense head that says of each detection the weights of a little network too.
 
 The network of three layers takes the picture's features, and how far each pixel is from the
-detection's prior, to the detection's mask (RTMDet, arXiv 2212.07784, section 3.5).
+detection's prior, to the detection's mask (RTMDet, arXiv 2212.07784).
 """
 
 from collections.abc import Sequence
