@@ -47,9 +47,20 @@ def find_config(name: str) -> Path:
 
 
 def _similar_files(path: Path, folder: Path) -> str:
-    stems = {config.stem: config for config in folder.glob("**/*.py")} if path.name else {}
+    stems = {config.stem: config for config in _python_files(folder)} if path.name else {}
     close = difflib.get_close_matches(path.stem, stems, n=3)
     return "".join(f"\n  did you mean {stems[stem].relative_to(folder)}?" for stem in close)
+
+
+def _python_files(folder: Path) -> Iterator[Path]:
+    """Those of a folder and all below it, but for hidden ones and Python environments."""
+    for root, folders, files in os.walk(folder):
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and not Path(root, name, "pyvenv.cfg").exists()
+        ]
+        yield from (Path(root, name) for name in files if name.endswith(".py"))
 
 
 def read_config(name: str | Path) -> Config:

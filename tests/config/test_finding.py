@@ -102,3 +102,14 @@ def test_a_recipe_of_an_installed_wheel_is_named_by_its_path(tmp_path, monkeypat
     named = base_name("mmfastervit::det/mine.py", target)
     target.write_text(f'_base_ = "{named}"\n')
     assert config_files(target) == (target, recipe)
+
+
+def test_environments_and_hidden_folders_are_not_searched_for_similar_names(tmp_path, monkeypatch):
+    for folder in (".git", "env", "configs"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "cells.py").write_text("model = dict()")
+    (tmp_path / "env/pyvenv.cfg").write_text("")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError) as caught:
+        find_config("cell.py")
+    assert str(caught.value) == "no config cell.py\n  did you mean configs/cells.py?"
