@@ -2,7 +2,7 @@
 
 from mmfastervit.runtimes import paste_masks
 
-from .adapters import Adapter, Refused, register_adapter
+from .adapters import Adapter, NoAdapter, Refused, register_adapter
 from .asking import batch_of, fitted
 from .formats import format_of, require_quantisable
 from .likeness import Likeness
@@ -36,6 +36,7 @@ __all__ = [
     "Difference",
     "Likeness",
     "MapsOf",
+    "NoAdapter",
     "Preparation",
     "Refused",
     "WholeModel",

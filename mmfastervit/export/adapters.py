@@ -13,6 +13,22 @@ class Refused(ValueError):
     """A model, or an option of it, that an exported file would not follow."""
 
 
+class NoAdapter(Refused):
+    """A model of a family that is not known.
+
+    Args:
+        model: What it is, with its heads.
+    """
+
+    def __init__(self, model: str):
+        self.model = model
+        known = "; ".join(sorted(adapter.name for adapter in ADAPTERS))
+        super().__init__(
+            f"whole models are exported of these families: {known}. This is a {model}; take "
+            "--part neck or --part backbone, or register an adapter (docs/extending.md)"
+        )
+
+
 @dataclass(frozen=True)
 class Adapter:
     """How a family of models is written as one module from images to results.
@@ -65,7 +81,7 @@ def adapter_for(model: nn.Module) -> Adapter:
     """The adapter of a model.
 
     Raises:
-        Refused: There is none for it.
+        NoAdapter: There is none for it.
     """
     for adapter in ADAPTERS:
         if adapter.takes(model):
@@ -74,11 +90,7 @@ def adapter_for(model: nn.Module) -> Adapter:
     for name in ("bbox_head", "rpn_head", "roi_head", "panoptic_head", "decode_head"):
         if (part := getattr(model, name, None)) is not None:
             parts.append(f"{name} {type(part).__name__}")
-    known = "; ".join(sorted(adapter.name for adapter in ADAPTERS))
-    raise Refused(
-        f"whole models are exported of these families: {known}. This is a {', '.join(parts)}; take "
-        "--part neck or --part backbone, or register an adapter (docs/extending.md)"
-    )
+    raise NoAdapter(", ".join(parts))
 
 
 def is_a(part: object, name: str) -> bool:

@@ -14,7 +14,7 @@ from mmfastervit.config.building import build_model
 from mmfastervit.config.tree import plain
 from mmfastervit.datasets.shapes import drawn_pictures
 from mmfastervit.explaining import cause_of
-from mmfastervit.export import Refused, WholeModel, build_whole, export_whole
+from mmfastervit.export import NoAdapter, Refused, WholeModel, build_whole, export_whole
 from mmfastervit.export.asking import fitted, predicted
 from mmfastervit.logs import warnings_only
 from mmfastervit.trial.steps import preprocessor_of
@@ -64,6 +64,8 @@ def try_one(task: tuple[str, str], arch: str) -> dict[str, Any]:
             compared=sum(one.compared for one in written.checks),
             shaky=sum(one.shaky for one in written.checks),
         )
+    except NoAdapter as error:
+        record.update(status=REFUSED, reason=f"no adapter for a {error.model}")
     except Refused as error:
         record.update(status=REFUSED, reason=str(error))
     except _FailsItself as error:

@@ -61,3 +61,10 @@ def test_each_outcome_is_recorded(name, status, reason):
 
 def test_a_process_that_was_ended_is_a_failure():
     assert killed_trial(("x", "m"), "longer than 3 s")["status"] == "failed"
+
+
+def test_a_family_without_an_adapter_is_told_in_a_word():
+    name = "mmdet::yolact/yolact_r50_1xb8-55e_coco.py"
+    record = try_one((name, "m"), "fastervit_0")
+    assert record["status"] == "refused"
+    assert record["reason"] == "no adapter for a YOLACT, bbox_head YOLACTHead"
