@@ -5,12 +5,13 @@ import pytest
 import torch
 from mmcv.ops import batched_nms
 from mmcv.ops import roi_align as align
+from mmdet.models.losses import CrossEntropyCustomLoss
 from onnxruntime import InferenceSession
 from torch import nn
 from torch.nn import functional
 
 from mmfastervit.explaining import cause_of
-from mmfastervit.export.detections import Suppression, kept
+from mmfastervit.export.detections import Suppression, activated, kept
 from mmfastervit.export.operators import roi_align
 from mmfastervit.export.writing import trace
 from mmfastervit.runtimes import OnnxRuntime
@@ -85,3 +86,10 @@ def test_adaptive_max_pooling_is_written_where_its_windows_are_alike(tmp_path):
     with pytest.raises(Exception, match="17 pixels to 4 has windows of several sizes") as caught:
         trace(Pooled(), torch.randn(2, 3, 17, 25), {0: "batch"})
     assert "several sizes" in cause_of(caught.value)
+
+
+def test_activations_of_a_loss_take_rows():
+    loss = CrossEntropyCustomLoss(num_classes=5)
+    logits = torch.randn(2, 7, loss.get_cls_channels(5))
+    rows = torch.stack([loss.get_activation(one) for one in logits])
+    torch.testing.assert_close(activated(loss, logits), rows)

@@ -113,3 +113,14 @@ def test_boxes_of_one_score_may_drop_each_other_and_others_may_not(apart, passes
     else:
         with pytest.raises(ArithmeticError, match="the file is not written"):
             check(whole, lambda batch: outputs, [picture])
+
+
+def test_maps_that_the_model_draws_anew_are_told(tmp_path):
+    _, checkpoint = saved("segformer", tmp_path)
+    whole = build_whole(config_of("segformer"), str(checkpoint), takes_uint8=True)
+    head = whole.model.decode_head.conv_seg
+    head.register_forward_hook(lambda layer, inputs, values: values + torch.randn_like(values))
+    picture = render_scene(np.random.default_rng(0), 128).image
+    outputs = dict(classes=np.zeros((1, 128, 128), np.int64))
+    with pytest.raises(ArithmeticError, match=r"the model itself gives \d.*% the same when it is"):
+        check(whole, lambda batch: outputs, [picture])

@@ -68,3 +68,11 @@ def test_a_family_without_an_adapter_is_told_in_a_word():
     record = try_one((name, "m"), "fastervit_0")
     assert record["status"] == "refused"
     assert record["reason"] == "no adapter for a YOLACT, bbox_head YOLACTHead"
+
+
+def test_a_model_that_cannot_be_built_is_no_failure_of_the_export():
+    record = try_one(
+        ("mmdet::cascade_rpn/cascade-rpn_r50-caffe_fpn_1x_coco.py", "m"), "fastervit_0"
+    )
+    assert record["status"] == "fails itself"
+    assert "num_classes" in record["reason"]
