@@ -125,13 +125,14 @@ def _adaptive_max_pool_in_onnx(images: Any, size: Any) -> Any:
     """For ``aten.adaptive_max_pool2d``, which torch's exporter does not know."""
     from onnxscript import opset18 as op
 
-    windows = [have // want for have, want in zip(images.shape[2:], size, strict=True)]
+    windows = []
     for have, want in zip(images.shape[2:], size, strict=True):
         if have % want:
             raise ValueError(
                 f"adaptive max pooling of {have} pixels to {want} has windows of several sizes; "
                 "take pictures of a --size that is a multiple of 64"
             )
+        windows.append(have // want)
     return op.MaxPool(images, kernel_shape=windows, strides=windows)
 
 

@@ -60,24 +60,18 @@ def test_a_process_may_begin_again(tmp_path):
     make_runner(tmp_path).train()
 
 
-def test_where_the_file_system_keeps_no_claims_it_is_said(monkeypatch, tmp_path):
-    def refuse(*_):
-        raise OSError(37, "No locks available")
-
-    monkeypatch.setattr("fcntl.lockf", refuse)
-    told = []
-    assert claim(tmp_path, told.append) is None
-    assert "No locks available" in told[0]
-
-
-def test_a_folder_that_cannot_be_written_to_is_said(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("broken", "number", "message"),
+    [("fcntl.lockf", 37, "No locks available"), ("pathlib.Path.open", 28, "No space left")],
+)
+def test_a_folder_that_cannot_be_claimed_is_said(broken, number, message, monkeypatch, tmp_path):
     def refuse(*_, **__):
-        raise OSError(28, "No space left on device")
+        raise OSError(number, message)
 
-    monkeypatch.setattr("pathlib.Path.open", refuse)
+    monkeypatch.setattr(broken, refuse)
     told = []
     assert claim(tmp_path, told.append) is None
-    assert "No space left on device" in told[0]
+    assert message in told[0]
 
 
 def test_a_claim_that_was_released_meanwhile_is_made_anew(monkeypatch, tmp_path):

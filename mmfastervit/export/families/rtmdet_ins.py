@@ -4,7 +4,6 @@ The network of three layers takes the picture's features, and how far each pixel
 detection's prior, to the detection's mask (RTMDet, arXiv 2212.07784).
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,7 +18,7 @@ _OWN = (
     "predict_by_feat", "_predict_by_feat_single", "_bbox_mask_post_process",
     "_mask_predict_by_feat_single",
 )  # fmt: skip
-_NEAR = 8  # distances are told in eighths of a stride's pixels
+_NEAR = 8  # strides, in which the network is told how far a pixel is
 
 
 class InstanceDetector(DenseDetector):
@@ -39,27 +38,16 @@ class InstanceDetector(DenseDetector):
         logits, distances, weights, features = head(self.detector.extract_feat(images))
         results, which = self.detected(logits, distances, size=size)
         every = torch.cat([by_prior(one, head.num_gen_params) for one in weights], 1)
-        priors = self._priors(logits)[which]
-        masks = self._masks(features, taken(every, which), priors)
-        stride = self._stride(0)
+        generator = head.prior_generator
+        sizes = [one.shape[-2:] for one in logits]
+        priors = torch.cat(generator.grid_priors(sizes, device=images.device, with_stride=True))
+        masks = self._masks(features, taken(every, which), priors[which])
+        stride = int(generator.strides[0][0])
         masks = F.interpolate(masks, scale_factor=stride, mode="bilinear").sigmoid()
         height, width = size
         there = (results["labels"] >= 0)[..., None, None]
         results["masks"] = (masks[..., :height, :width] > self.mask_threshold) & there
         return results
-
-    def _stride(self, level: int) -> int:
-        return int(self.detector.bbox_head.prior_generator.strides[level][0])
-
-    def _priors(self, maps: Sequence[Tensor]) -> Tensor:
-        """(priors, 3): x, y and stride of those of all maps."""
-        generator = self.detector.bbox_head.prior_generator
-        found = []
-        for level, one in enumerate(maps):
-            points = generator.single_level_grid_priors(one.shape[-2:], level, device=one.device)
-            strides = points.new_full((points.shape[0], 1), self._stride(level))
-            found.append(torch.cat([points, strides], 1))
-        return torch.cat(found)
 
     def _masks(self, features: Tensor, weights: Tensor, priors: Tensor) -> Tensor:
         """Logits (B, N, h, w) of masks on the finest map.
@@ -67,7 +55,7 @@ class InstanceDetector(DenseDetector):
         Args:
             features: (B, C, h, w).
             weights: (B, N, P), of each detection's network.
-            priors: (B, N, 3), of each detection: x, y and stride.
+            priors: (B, N, 4), of each detection: x, y, and the stride across and down.
         """
         head = self.detector.bbox_head
         batch, count = weights.shape[:2]
