@@ -105,9 +105,9 @@ def test_a_recipe_of_an_installed_wheel_is_named_by_its_path(tmp_path, monkeypat
 
 
 def test_environments_and_hidden_folders_are_not_searched_for_similar_names(tmp_path, monkeypatch):
-    for folder in (".git", "env", "configs"):
+    for folder, name in ((".git", "cell1"), ("env", "cell2"), ("configs", "cells")):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "cells.py").write_text("model = dict()")
+        (tmp_path / folder / f"{name}.py").write_text("model = dict()")
     (tmp_path / "env/pyvenv.cfg").write_text("")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError) as caught:

@@ -16,6 +16,7 @@ from support.little_detectors import MAKERS, SEGMENTORS, config_of, saved
 from mmfastervit.datasets.shapes import render_scene
 from mmfastervit.export import Refused, WholeModel, build_whole
 from mmfastervit.export.asking import fitted
+from mmfastervit.export.families.two_stage import chosen_masks
 from mmfastervit.export.proof import check
 
 WITH_MASKS = {"boxes", "scores", "labels", "count", "masks"}
@@ -147,8 +148,21 @@ def test_logits_are_those_of_the_model(tmp_path, pictures):
     "name", ["detr", "conditional-detr", "dab-detr", "deformable-detr", "dino"]
 )
 def test_queries_do_not_look_at_padding(name, tmp_path, pictures):
-    cfg = _changed(name, **{"model.data_preprocessor.pad_size_divisor": 64})
+    cfg = _changed(name, **{"model.data_preprocessor.pad_size_divisor": 128})
     _, checkpoint = saved(name, tmp_path, cfg)
     whole = build_whole(cfg, str(checkpoint), takes_uint8=True)
     batch = [fitted(picture, (125, 190)) for picture in pictures[:2]]
     assert check(whole, in_torch(whole), batch).compared > 3
+
+
+def test_the_masks_of_one_class_are_computed_alone():
+    head = build_whole(config_of("mask-rcnn")).model.roi_head.mask_head
+    torch.nn.init.normal_(head.conv_logits.bias)
+    features, which = torch.randn(4, 16, 14, 14), torch.tensor([2, 0, 1, 2])
+    seen = []
+    head.conv_logits.register_forward_hook(lambda *_: seen.append(1))
+    with torch.no_grad():
+        ours = chosen_masks(head, features, which)
+        assert not seen  # not of all classes
+        theirs = head(features)[torch.arange(4), which]
+    torch.testing.assert_close(ours, theirs)

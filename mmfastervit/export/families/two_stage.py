@@ -187,21 +187,21 @@ class TwoStageDetector(nn.Module):
             if self.detector.roi_head.with_shared_head:
                 features = self.detector.roi_head.shared_head(features)
             which = torch.zeros_like(labels) if head.class_agnostic else labels.clamp(min=0)
-            masks = _chosen_masks(head, features, which.flatten()).sigmoid()
+            masks = chosen_masks(head, features, which.flatten()).sigmoid()
             total = masks if total is None else total + masks
         assert total is not None  # there is a head
         mean = (total / len(heads)).reshape(*labels.shape, *total.shape[1:])
         return torch.where((labels >= 0)[..., None, None], mean, 0.0)
 
 
-def _chosen_masks(head: Any, features: Tensor, which: Tensor) -> Tensor:
+def chosen_masks(head: Any, features: Tensor, which: Tensor) -> Tensor:
     """Logits (R, h, w) of one class of each of R regions, of features (R, C, ., .).
 
     Where the last layer is a plain one, it is computed for that class alone: of a thousand classes
     the masks of all take gigabytes.
     """
     last = head.conv_logits
-    if type(last) is not nn.Conv2d or last.kernel_size != (1, 1):
+    if type(last).__name__ != "Conv2d" or last.kernel_size != (1, 1):  # torch's or mmcv's
         logits = head(features)
         index = which[:, None, None, None].expand(-1, 1, *logits.shape[2:])
         return logits.gather(1, index)[:, 0]
